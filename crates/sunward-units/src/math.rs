@@ -1,0 +1,1 @@
+//! Sine, cosine and exponential in forms a compiler turns into vector instructions.
