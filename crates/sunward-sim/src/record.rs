@@ -1,0 +1,360 @@
+//! What a run leaves behind, in columns: time series, events, jobs, transfers and contacts.
+//!
+//! A fleet too large to store keeps the chosen sites in full ([`Track`]) and everything else as per-step aggregates
+//! ([`FleetTrack`]). All instants are integers; all quantities are SI.
+
+use serde::Serialize;
+use sunward_astro::time::{Instant, Span};
+use sunward_units::{
+    Bits, BitsPerSecond, Flops, FlopsPerSecond, Grays, Joules, Kelvin, Meters, Radians, Ratio, Seconds, Watts,
+};
+
+/// The whole outcome of one run.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Where the run came from.
+    pub header: Header,
+    /// Ground stations, `[station]`.
+    pub stations: Vec<StationInfo>,
+    /// Every site flown, `[site]`.
+    pub sites: Vec<SiteInfo>,
+    /// Sites kept in full.
+    pub tracks: Vec<Track>,
+    /// Aggregates over every site, `[step]`.
+    pub fleet: FleetTrack,
+    /// Everything that happened at an instant, in order of (time, site, sequence).
+    pub events: Vec<Event>,
+    /// One outcome a job, `[job]`.
+    pub jobs: Vec<JobOutcome>,
+    /// Data carried over a contact for one job.
+    pub transfers: Vec<Transfer>,
+    /// Every pass of a site over a station, used or not.
+    pub contacts: Vec<ContactPass>,
+}
+
+/// What must be equal for two runs to give the same bytes, and when the run took place in mission time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Header {
+    /// Mission name.
+    pub mission: String,
+    /// Content hash of the mission.
+    pub mission_hash: String,
+    /// Content hash of the catalog.
+    pub catalog_hash: String,
+    /// Seed of every random stream.
+    pub seed: u64,
+    /// Version of Sunward.
+    pub version: String,
+    /// First instant.
+    pub start: Instant,
+    /// Step.
+    pub step: Span,
+    /// Number of steps.
+    pub steps: u64,
+}
+
+/// A ground station as plots need it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StationInfo {
+    /// Name.
+    pub name: String,
+    /// Geodetic latitude.
+    pub latitude: Radians,
+    /// East longitude.
+    pub longitude: Radians,
+}
+
+/// What stays fixed of one site.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SiteInfo {
+    /// Name.
+    pub name: String,
+    /// Accelerator, by catalog name.
+    pub accelerator: String,
+    /// Chip temperature above which the clock falls.
+    pub throttle_temperature: Kelvin,
+    /// State of charge the scheduler keeps.
+    pub state_of_charge_floor: Ratio,
+    /// Battery energy when new.
+    pub battery: Joules,
+}
+
+/// What kept a site from doing more work during a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum Bound {
+    /// Nothing: the accelerator ran at its full clock.
+    Compute = 0,
+    /// The bus granted less power than the full clock needs, or none.
+    Power = 1,
+    /// The chip would have passed its throttle temperature, or cooled down after a shutdown.
+    Heat = 2,
+    /// Work waited for its input.
+    Link = 3,
+    /// A reboot, or work repeated after a fault.
+    Radiation = 4,
+    /// No work was at hand.
+    Demand = 5,
+    /// Every accelerator has failed for good.
+    Failure = 6,
+}
+
+impl Bound {
+    /// All of them, in the order of their codes.
+    pub const ALL: [Self; 7] =
+        [Self::Compute, Self::Power, Self::Heat, Self::Link, Self::Radiation, Self::Demand, Self::Failure];
+
+    /// The word used in tables and files.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        ["compute", "power", "heat", "link", "radiation", "demand", "failure"][self as usize]
+    }
+}
+
+/// One site in full; every column is `[record row]`. Powers, rates and shares are means over the row's steps, states are
+/// those at its end.
+#[derive(Debug, Clone, Default)]
+pub struct Track {
+    /// Index into [`Record::sites`].
+    pub site: u32,
+    /// End of the row.
+    pub time: Vec<Instant>,
+    /// Geodetic latitude below the satellite.
+    pub latitude: Vec<Radians>,
+    /// East longitude below the satellite, -pi..=pi.
+    pub longitude: Vec<Radians>,
+    /// Height over the WGS84 ellipsoid.
+    pub altitude: Vec<Meters>,
+    /// Mean share of the solar disc seen, 0..=1.
+    pub illumination: Vec<Ratio>,
+    /// Power the array could give at its maximum-power point.
+    pub array_available: Vec<Watts>,
+    /// Power drawn from the array.
+    pub array_used: Vec<Watts>,
+    /// Power of all loads, losses of conversion included.
+    pub load: Vec<Watts>,
+    /// Power of the accelerators alone.
+    pub accelerator: Vec<Watts>,
+    /// Stored energy over the battery's present capacity.
+    pub state_of_charge: Vec<Ratio>,
+    /// Chip temperature.
+    pub chip: Vec<Kelvin>,
+    /// Board and cold plate temperature.
+    pub board: Vec<Kelvin>,
+    /// Bus temperature.
+    pub bus: Vec<Kelvin>,
+    /// Radiator temperature.
+    pub radiator: Vec<Kelvin>,
+    /// Solar array temperature.
+    pub array: Vec<Kelvin>,
+    /// Clock over the full boost clock, 0 when stopped.
+    pub clock: Vec<Ratio>,
+    /// Useful work done.
+    pub work_rate: Vec<FlopsPerSecond>,
+    /// Job at work, index into [`Record::jobs`].
+    pub job: Vec<Option<u32>>,
+    /// What bound the work.
+    pub bound: Vec<Bound>,
+    /// Absorbed dose rate behind the shielding, in gray per second.
+    pub dose: Vec<Grays>,
+    /// Data rate to the ground.
+    pub downlink: Vec<BitsPerSecond>,
+    /// Data rate from the ground.
+    pub uplink: Vec<BitsPerSecond>,
+}
+
+/// Sums and extremes over all sites, `[record row]`.
+#[derive(Debug, Clone, Default)]
+pub struct FleetTrack {
+    /// End of the row.
+    pub time: Vec<Instant>,
+    /// Sites in full or part sunlight.
+    pub sites_lit: Vec<u32>,
+    /// Sites at work.
+    pub sites_working: Vec<u32>,
+    /// Power drawn from all arrays.
+    pub array_used: Vec<Watts>,
+    /// Power of all loads.
+    pub load: Vec<Watts>,
+    /// Lowest state of charge.
+    pub state_of_charge_min: Vec<Ratio>,
+    /// Hottest chip.
+    pub chip_max: Vec<Kelvin>,
+    /// Useful work done by all sites.
+    pub work_rate: Vec<FlopsPerSecond>,
+    /// Data rate to the ground over all sites.
+    pub downlink: Vec<BitsPerSecond>,
+}
+
+/// Something that happened at an instant.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Event {
+    /// When.
+    pub time: Instant,
+    /// Where: index into [`Record::sites`].
+    pub site: u32,
+    /// What.
+    pub kind: EventKind,
+    /// The job concerned, index into [`Record::jobs`].
+    pub job: Option<u32>,
+    /// In words, where there is more to say: a generated text, a cause.
+    pub detail: String,
+}
+
+/// The kinds of [`Event`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventKind {
+    /// First contact with the penumbra.
+    PenumbraEntered,
+    /// Full shadow begins.
+    UmbraEntered,
+    /// Full shadow ends.
+    UmbraLeft,
+    /// Full sunlight again.
+    PenumbraLeft,
+    /// A station rises above its mask.
+    ContactBegan,
+    /// A station sets.
+    ContactEnded,
+    /// A job's input is complete on board.
+    InputArrived,
+    /// A job began.
+    JobStarted,
+    /// A job did all its work.
+    JobFinished,
+    /// A job's last output reached the ground.
+    JobDelivered,
+    /// A checkpoint was written.
+    Checkpoint,
+    /// The bus could not feed the accelerator: it was switched off in order.
+    LoadShed,
+    /// The chip reached its shutdown temperature.
+    ThermalShutdown,
+    /// Silent data corruption.
+    SilentCorruption,
+    /// An uncorrectable memory error ended the job's process.
+    MemoryError,
+    /// A functional interrupt of accelerator or host: reboot.
+    Interrupt,
+    /// The job went back to its last checkpoint.
+    Rollback,
+    /// An accelerator failed for good.
+    PermanentFault,
+    /// A text or measurement came down.
+    Sample,
+}
+
+/// How far a job came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobState {
+    /// Not yet released, or its input is not on board.
+    Waiting,
+    /// Begun, not done.
+    Running,
+    /// All its work is done, its output is not all on the ground.
+    Computed,
+    /// All its output is on the ground.
+    Delivered,
+}
+
+/// The outcome of one job.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JobOutcome {
+    /// Name.
+    pub name: String,
+    /// "training", "serving" or "imagery".
+    pub kind: String,
+    /// Site it ran on, index into [`Record::sites`].
+    pub site: Option<u32>,
+    /// How far it came.
+    pub state: JobState,
+    /// Input complete on board.
+    pub input_arrived: Option<Instant>,
+    /// First work.
+    pub started: Option<Instant>,
+    /// Last work.
+    pub finished: Option<Instant>,
+    /// Last output on the ground.
+    pub delivered: Option<Instant>,
+    /// Deadline, if it has one.
+    pub deadline: Option<Instant>,
+    /// Share of its work done, 0..=1.
+    pub progress: Ratio,
+    /// Useful work.
+    pub work: Flops,
+    /// Work thrown away by roll-backs.
+    pub work_lost: Flops,
+    /// What it counts: "tokens", "requests", "images".
+    pub unit: String,
+    /// How many of them were computed.
+    pub units: f64,
+    /// How many of them have reached the ground (all of a training job's tokens when its output has).
+    pub units_delivered: f64,
+    /// Time it held the accelerator.
+    pub busy: Seconds,
+    /// Progress over time: (instant, share of the work done).
+    pub history: Vec<(Instant, f64)>,
+    /// Loss measured by a real payload: (instant, step, loss). Empty for a modelled one.
+    pub loss: Vec<(Instant, u64, f64)>,
+    /// Latencies of served requests or delivered images, in seconds, sorted.
+    pub latency: Vec<Seconds>,
+    /// What stands for what when a payload runs by proxy.
+    pub proxy: Option<String>,
+}
+
+/// Which way data goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Ground to site.
+    Up,
+    /// Site to ground.
+    Down,
+}
+
+/// Data carried for one job over one contact.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Transfer {
+    /// Job, index into [`Record::jobs`].
+    pub job: u32,
+    /// Site.
+    pub site: u32,
+    /// Station.
+    pub station: u32,
+    /// Which way.
+    pub direction: Direction,
+    /// First bit sent.
+    pub begin: Instant,
+    /// Last bit received, light time included.
+    pub end: Instant,
+    /// How much.
+    pub data: Bits,
+    /// Light time at the end.
+    pub light: Seconds,
+}
+
+/// One pass of a site over a station.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ContactPass {
+    /// Site.
+    pub site: u32,
+    /// Station.
+    pub station: u32,
+    /// Rise above the station's mask, or the start of the run.
+    pub rise: Instant,
+    /// Highest elevation.
+    pub culmination: Instant,
+    /// Set below the mask, or the end of the run.
+    pub set: Instant,
+    /// Highest elevation.
+    pub elevation_max: Radians,
+    /// Whether the scheduler gave the station to this site.
+    pub used: bool,
+    /// Data carried down.
+    pub down: Bits,
+    /// Data carried up.
+    pub up: Bits,
+}

@@ -1,0 +1,161 @@
+//! The numbers people compare, folded from a [`Record`](crate::record::Record) and the run's running totals.
+
+use serde::Serialize;
+use sunward_units::{Bits, Flops, Grays, Joules, Kelvin, Ratio, Seconds};
+
+use crate::record::{Header, JobOutcome};
+
+/// What came out of a mission. Written as `summary.json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// Where the run came from.
+    pub header: Header,
+    /// Mission time flown.
+    pub duration: Seconds,
+    /// Number of sites.
+    pub sites: u32,
+    /// AI work done.
+    pub work: Work,
+    /// Energy drawn, used and lost.
+    pub energy: Energy,
+    /// Temperatures and throttling.
+    pub heat: Heat,
+    /// Contacts and data.
+    pub data: Data,
+    /// Dose and what it did.
+    pub radiation: Radiation,
+    /// What bound the work, as shares of site-time that sum to 1, in the order of `Bound::ALL`.
+    pub bound: Vec<(String, Ratio)>,
+    /// Relative residuals of the balances asserted every step (largest seen).
+    pub balance: Balance,
+    /// One outcome a job, without its series.
+    pub jobs: Vec<JobOutcome>,
+    /// What the models of this run leave out.
+    pub not_modelled: Vec<String>,
+}
+
+/// AI work.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Work {
+    /// Useful work computed.
+    pub computed: Flops,
+    /// Useful work whose result reached the ground.
+    pub delivered: Flops,
+    /// Work thrown away by roll-backs.
+    pub lost: Flops,
+    /// Training tokens computed and delivered.
+    pub tokens: f64,
+    /// Served requests delivered.
+    pub requests: f64,
+    /// Images whose result was delivered.
+    pub images: f64,
+    /// Share of site-time in which useful work ran.
+    pub availability: Ratio,
+    /// Mean clock over the boost clock while working.
+    pub clock_mean: Ratio,
+    /// Jobs by state: delivered, computed, running, waiting.
+    pub jobs_delivered: u32,
+    /// Jobs computed, not delivered.
+    pub jobs_computed: u32,
+    /// Jobs begun.
+    pub jobs_running: u32,
+    /// Jobs not begun.
+    pub jobs_waiting: u32,
+    /// Jobs that missed their deadline.
+    pub deadlines_missed: u32,
+}
+
+/// Energy over the run, all sites.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Energy {
+    /// What the arrays could have given.
+    pub available: Joules,
+    /// What was drawn from them.
+    pub generated: Joules,
+    /// Drawn by accelerators.
+    pub accelerator: Joules,
+    /// Drawn by hosts, bus, radios and heaters.
+    pub other_loads: Joules,
+    /// Lost in regulators, distribution and batteries.
+    pub losses: Joules,
+    /// Change of stored energy.
+    pub stored: Joules,
+    /// Lowest state of charge.
+    pub state_of_charge_min: Ratio,
+    /// Equivalent full battery cycles.
+    pub cycles: f64,
+    /// Battery capacity left over the capacity when new.
+    pub battery_health: Ratio,
+    /// Share of time in eclipse (penumbra weighted).
+    pub eclipse: Ratio,
+    /// Energy per useful work.
+    pub per_work: Option<Joules>,
+}
+
+/// Heat over the run.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Heat {
+    /// Hottest chip.
+    pub chip_max: Kelvin,
+    /// Hottest board.
+    pub board_max: Kelvin,
+    /// Hottest radiator.
+    pub radiator_max: Kelvin,
+    /// Coldest bus.
+    pub bus_min: Kelvin,
+    /// Heat radiated to space.
+    pub radiated: Joules,
+    /// Heat absorbed from Sun and Earth by the thermal nodes.
+    pub absorbed: Joules,
+    /// Share of working time with a clock lowered by temperature.
+    pub throttled: Ratio,
+}
+
+/// Data over the run.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Data {
+    /// Passes over stations.
+    pub contacts: u32,
+    /// Passes the scheduler used.
+    pub contacts_used: u32,
+    /// Time in view of a station, summed over passes.
+    pub contact_time: Seconds,
+    /// Carried up.
+    pub up: Bits,
+    /// Carried down.
+    pub down: Bits,
+    /// Made on board and not yet carried down at the end.
+    pub waiting: Bits,
+    /// Refused because the store was full.
+    pub dropped: Bits,
+}
+
+/// Radiation over the run.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Radiation {
+    /// Mean absorbed dose of a site.
+    pub dose: Grays,
+    /// Silent data corruptions.
+    pub silent_corruptions: u32,
+    /// Uncorrectable memory errors.
+    pub memory_errors: u32,
+    /// Functional interrupts.
+    pub interrupts: u32,
+    /// Accelerators lost for good.
+    pub permanent_faults: u32,
+    /// Roll-backs to a checkpoint.
+    pub rollbacks: u32,
+    /// Time lost to reboots.
+    pub reboot_time: Seconds,
+}
+
+/// Largest relative residuals of the balances.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Balance {
+    /// Energy on the bus.
+    pub energy: f64,
+    /// Heat of the nodes.
+    pub heat: f64,
+    /// Data made, carried and stored.
+    pub data: f64,
+}
