@@ -12,6 +12,7 @@
 //! assert_eq!("1.2kW".parse::<Watts>().unwrap(), Watts(1200.0));
 //! ```
 
+pub mod lanes;
 pub mod math;
 mod quantity;
 pub mod random;
