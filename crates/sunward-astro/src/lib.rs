@@ -1,0 +1,5 @@
+//! Where things are and when: time scales, orbital elements, propagation, and the frames between orbit and ground.
+//!
+//! Instants are integers (nanoseconds of TAI), positions and velocities are columns in metres and metres per second.
+
+pub mod time;
