@@ -26,6 +26,8 @@ pub trait Real:
     fn splat(value: f64) -> Self;
     /// Square root.
     fn sqrt(self) -> Self;
+    /// Magnitude.
+    fn abs(self) -> Self;
     /// The smaller; the second where they are equal or unordered.
     fn min(self, other: Self) -> Self;
     /// The larger; the second where they are equal or unordered.
@@ -55,6 +57,10 @@ impl Real for f64 {
     #[inline(always)]
     fn sqrt(self) -> Self {
         f64::sqrt(self)
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        f64::abs(self)
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {
@@ -114,6 +120,10 @@ impl Real for Lanes {
         self.map(f64::sqrt)
     }
     #[inline(always)]
+    fn abs(self) -> Self {
+        self.map(f64::abs)
+    }
+    #[inline(always)]
     fn min(self, other: Self) -> Self {
         self.zip(other, Real::min)
     }
@@ -165,7 +175,9 @@ mod tests {
     use super::*;
 
     fn kernel<T: Real>(a: T, b: T) -> T {
-        ((a * b + 2.0).sqrt() - a / b).if_less(T::splat(1.0), -a, b.min(a) * 3.0).clamp_to(T::splat(-5.0), T::splat(5.0))
+        ((a * b + 2.0).sqrt() - a / b)
+            .if_less(T::splat(1.0), -a, b.min(a) * 3.0)
+            .clamp_to(T::splat(-5.0), T::splat(5.0))
     }
 
     #[test]

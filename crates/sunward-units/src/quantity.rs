@@ -426,7 +426,8 @@ mod tests {
 
     #[test]
     fn text_with_and_without_space_reads_the_same() {
-        for (text, si) in [("650 km", 650e3), ("650km", 650e3), ("6.5e2km", 650e3), ("-1 m", -1.0), ("1_000 m", 1000.0)] {
+        for (text, si) in [("650 km", 650e3), ("650km", 650e3), ("6.5e2km", 650e3), ("-1 m", -1.0), ("1_000 m", 1000.0)]
+        {
             assert_eq!(text.parse::<Meters>(), Ok(Meters(si)), "{text}");
         }
         assert_eq!("0.8 Wh".parse(), Ok(Joules(2880.0)));
