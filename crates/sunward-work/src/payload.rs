@@ -1,0 +1,154 @@
+//! The seam between the twin and the work it runs.
+//!
+//! The simulator grants operations and reports upsets; the payload answers with progress. A *modelled* payload is arithmetic
+//! ([`Modelled`]); a *real* one trains or serves an actual network and takes its place without the simulator knowing.
+
+use sunward_units::{Bits, Flops};
+
+/// A bit flipped where the hardware did not see it. Where it strikes is the payload's own draw, keyed by `draw`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upset {
+    /// 64 random bits that choose the buffer and the bit.
+    pub draw: u64,
+}
+
+/// Something that must reach the ground.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// Its size.
+    pub size: Bits,
+    /// What it says, if it is a text or a measurement a person reads.
+    pub text: Option<String>,
+}
+
+/// A loss the payload measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Loss {
+    /// Optimiser step.
+    pub step: u64,
+    /// Mean cross-entropy, nats per token.
+    pub value: f64,
+}
+
+/// What a payload made of a grant.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Progress {
+    /// Units completed by this call (may be a fraction).
+    pub units: f64,
+    /// Losses measured since the last call.
+    pub losses: Vec<Loss>,
+    /// Outputs made since the last call.
+    pub outputs: Vec<Output>,
+}
+
+/// Why a payload cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PayloadError {
+    /// The checkpoint is not one of this payload's.
+    #[error("checkpoint of {got} bytes cannot be restored: {reason}")]
+    Checkpoint {
+        /// Size of what was given.
+        got: usize,
+        /// What was wrong.
+        reason: String,
+    },
+    /// The payload itself failed.
+    #[error("payload failed: {0}")]
+    Failed(String),
+}
+
+/// A job's work while it runs. Deterministic: the same calls give the same answers.
+pub trait Payload: Send {
+    /// Spends `granted` operations under `upsets`.
+    ///
+    /// # Errors
+    /// If the payload itself fails; the run stops and says so.
+    fn advance(&mut self, granted: Flops, upsets: &[Upset]) -> Result<Progress, PayloadError>;
+
+    /// Everything needed to go on later from this very state.
+    fn checkpoint(&self) -> Vec<u8>;
+
+    /// Goes back to a checkpoint.
+    ///
+    /// # Errors
+    /// If the bytes are not one of this payload's checkpoints.
+    fn restore(&mut self, checkpoint: &[u8]) -> Result<(), PayloadError>;
+
+    /// What stands for what, if one executed step stands for many simulated ones.
+    fn proxy(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A payload that is arithmetic: units are operations over operations per unit, with an output every so many units.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Modelled {
+    flop_per_unit: f64,
+    sample: Option<(f64, Bits)>,
+    units: f64,
+}
+
+impl Modelled {
+    /// A payload whose unit costs `unit` operations; `sample` is (units between samples, size of a sample).
+    #[must_use]
+    pub fn new(unit: Flops, sample: Option<(f64, Bits)>) -> Self {
+        Self { flop_per_unit: unit.0, sample, units: 0.0 }
+    }
+}
+
+impl Payload for Modelled {
+    fn advance(&mut self, granted: Flops, _upsets: &[Upset]) -> Result<Progress, PayloadError> {
+        let units = granted.0 / self.flop_per_unit;
+        let before = self.units;
+        self.units += units;
+        let outputs = match self.sample {
+            Some((every, size)) => {
+                let made = (self.units / every).floor() - (before / every).floor();
+                (0..made as u64).map(|_| Output { size, text: None }).collect()
+            }
+            None => Vec::new(),
+        };
+        Ok(Progress { units, losses: Vec::new(), outputs })
+    }
+
+    fn checkpoint(&self) -> Vec<u8> {
+        self.units.to_le_bytes().to_vec()
+    }
+
+    fn restore(&mut self, checkpoint: &[u8]) -> Result<(), PayloadError> {
+        let bytes = checkpoint.try_into().map_err(|_| PayloadError::Checkpoint {
+            got: checkpoint.len(),
+            reason: "a modelled payload's checkpoint has 8 bytes".to_owned(),
+        })?;
+        self.units = f64::from_le_bytes(bytes);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_follow_the_grant() {
+        let mut payload = Modelled::new(Flops(2e9), None);
+        assert_eq!(payload.advance(Flops(1e10), &[]).unwrap().units, 5.0);
+    }
+
+    #[test]
+    fn going_back_to_a_checkpoint_repeats_the_same_answers() {
+        let mut payload = Modelled::new(Flops(1.0), Some((10.0, Bits(800.0))));
+        payload.advance(Flops(7.0), &[]).unwrap();
+        let saved = payload.checkpoint();
+        let first = payload.advance(Flops(25.0), &[]).unwrap();
+        payload.restore(&saved).unwrap();
+        assert_eq!(payload.advance(Flops(25.0), &[]).unwrap(), first);
+        assert_eq!(first.outputs.len(), 3, "samples at 10, 20 and 30 units");
+    }
+
+    #[test]
+    fn a_strange_checkpoint_is_refused() {
+        let refused = Modelled::new(Flops(1.0), None).restore(&[1, 2, 3]).unwrap_err();
+        assert!(refused.to_string().contains("3 bytes"), "{refused}");
+    }
+}
