@@ -1,0 +1,681 @@
+//! How a section of a mission is declared once and becomes a struct, its reader, its canonical text and its description.
+//!
+//! [`section!`] declares keys, [`words!`] an enumeration of words, [`forms!`] a section that takes exactly one of several
+//! keys, [`tagged!`] keys that depend on the word of another key. A value that cannot be read becomes a fault and a
+//! placeholder, so that reading goes on to the next one; a mission with any fault is never handed out.
+
+use std::collections::BTreeSet;
+use std::ops::Deref;
+
+use toml::de::{DeTable, DeValue};
+
+use crate::fault::{Fault, FaultKind, Span, suggestion};
+
+/// A value with the key it was given under and its place in the text; equal when the values are.
+///
+/// A default stands at the place of the section that lacks the key, a section that is absent at that of its parent.
+#[derive(Debug, Clone)]
+pub struct Given<T> {
+    /// The value.
+    pub value: T,
+    /// The key, for example `site[0].array.area`.
+    pub path: String,
+    /// Where in the text.
+    pub span: Span,
+}
+
+/// A key that may be absent.
+pub type Maybe<T> = Option<Given<T>>;
+/// A list; empty when the key is absent.
+pub type Many<T> = Vec<Given<T>>;
+/// An enumeration whose word decides which further keys its section has.
+pub type Tagged<T> = T;
+/// A place in the text without its value.
+pub type Place = Given<()>;
+
+impl<T> Deref for Given<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: PartialEq> PartialEq for Given<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T> Given<T> {
+    /// The place of `key` inside this section.
+    #[must_use]
+    pub fn child(&self, key: &str, span: Span) -> Place {
+        let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
+        Given { value: (), path, span }
+    }
+}
+
+impl Place {
+    fn holding<T>(&self, value: T) -> Given<T> {
+        Given { value, path: self.path.clone(), span: self.span.clone() }
+    }
+}
+
+/// The faults found so far.
+#[derive(Debug, Default)]
+pub(crate) struct Sink {
+    pub(crate) faults: Vec<Fault>,
+    paths: BTreeSet<String>,
+}
+
+impl Sink {
+    pub(crate) fn push(&mut self, fault: Fault) {
+        self.paths.insert(fault.path.clone());
+        self.faults.push(fault);
+    }
+    /// Whether `given` was read without fault, so that rules between keys may look at it.
+    pub(crate) fn sound<T>(&self, given: &Given<T>) -> bool {
+        !self.paths.contains(&given.path)
+    }
+}
+
+/// The least and the greatest value a key allows, both included, as a person writes them.
+pub(crate) type Bounds = (&'static str, &'static str);
+
+/// What stands in for a key that is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing: the key must be given.
+    Required,
+    /// This value.
+    Default(&'static str),
+    /// What these words say.
+    Otherwise(&'static str),
+}
+
+/// One word of an enumeration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word {
+    /// As written.
+    pub word: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+/// What sort of value a key takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// A name of letters, digits, `-`, `_` and `.`.
+    Name,
+    /// Text of a number and one of these units.
+    Quantity {
+        /// What it measures.
+        dimension: &'static str,
+        /// The units it may be written in; an empty one means that a bare number will do.
+        units: Vec<&'static str>,
+    },
+    /// A whole number.
+    Count,
+    /// A number in the unit that a standard fixes.
+    Number,
+    /// true or false.
+    Flag,
+    /// One of these words.
+    Words(&'static [Word]),
+    /// A date and time in UTC.
+    Utc,
+    /// A date and time in UTC as CCSDS writes it, without a zone.
+    Epoch,
+    /// A time of day.
+    LocalTime,
+    /// The two lines of a two-line element set.
+    TwoLines,
+}
+
+/// A key: its name, meaning and what it takes.
+#[derive(Debug, Clone)]
+pub(crate) struct KeySpec {
+    pub(crate) name: &'static str,
+    pub(crate) doc: String,
+    pub(crate) need: Need,
+    pub(crate) shape: Shape,
+}
+
+/// What a key takes.
+#[derive(Debug, Clone)]
+pub(crate) enum Shape {
+    Leaf(Kind, Option<Bounds>),
+    List(Box<Shape>),
+    Section(Vec<KeySpec>),
+    /// A section with exactly one of these keys.
+    Forms(Vec<KeySpec>),
+    /// A word, and the keys that it brings into the same section.
+    Tagged(&'static [Word], Vec<Vec<KeySpec>>),
+}
+
+/// Why one value cannot be read, before its place is known.
+pub(crate) struct Problem {
+    pub(crate) kind: FaultKind,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+}
+
+/// A value that is not a section: text, number, flag, quantity, word.
+pub(crate) trait Leaf: Sized + PartialOrd {
+    fn kind() -> Kind;
+    fn read(value: &DeValue<'_>) -> Result<Self, Problem>;
+    fn canonical(&self) -> toml::Value;
+    fn placeholder() -> Self;
+}
+
+/// Anything that stands behind a key: a leaf or a section.
+pub(crate) trait Item: Sized {
+    fn shape(bounds: Option<Bounds>) -> Shape;
+    fn decode(value: &DeValue<'_>, place: &Place, bounds: Option<Bounds>, sink: &mut Sink) -> Self;
+    fn absent(place: &Place, need: Need, sink: &mut Sink) -> Self;
+    fn canonical(&self) -> toml::Value;
+}
+
+impl<T: Leaf> Item for T {
+    fn shape(bounds: Option<Bounds>) -> Shape {
+        Shape::Leaf(T::kind(), bounds)
+    }
+    fn decode(value: &DeValue<'_>, place: &Place, bounds: Option<Bounds>, sink: &mut Sink) -> Self {
+        let read = T::read(value).and_then(|read| within(read, value, place, bounds));
+        read.unwrap_or_else(|problem| {
+            let fault = Fault::at(place, problem.kind, problem.message);
+            sink.push(Fault { help: problem.help, ..fault });
+            T::placeholder()
+        })
+    }
+    fn absent(place: &Place, need: Need, sink: &mut Sink) -> Self {
+        if let Need::Default(text) = need {
+            return constant(text);
+        }
+        sink.push(Fault::at(place, FaultKind::MissingKey, format!("missing key {}", place.path)));
+        T::placeholder()
+    }
+    fn canonical(&self) -> toml::Value {
+        Leaf::canonical(self)
+    }
+}
+
+fn within<T: Leaf>(read: T, value: &DeValue<'_>, place: &Place, bounds: Option<Bounds>) -> Result<T, Problem> {
+    let Some((low, high)) = bounds else { return Ok(read) };
+    if read >= constant(low) && read <= constant(high) {
+        return Ok(read);
+    }
+    let message = format!("{} {} is outside {low}..={high}", place.key(), as_written(value));
+    Err(Problem { kind: FaultKind::Range, message, help: None })
+}
+
+/// The value of a bound or default that stands in a declaration.
+pub(crate) fn constant<T: Leaf>(text: &'static str) -> T {
+    let value = match T::kind() {
+        Kind::Count | Kind::Number | Kind::Flag => {
+            DeValue::parse(text).expect("constants of declarations are TOML").into_inner()
+        }
+        _ => DeValue::String(text.into()),
+    };
+    T::read(&value).unwrap_or_else(|problem| panic!("constant {text:?} of a declaration: {}", problem.message))
+}
+
+/// A value as the person wrote it, without quotes.
+pub(crate) fn as_written(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => text.trim().to_owned(),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.to_string(),
+        DeValue::Boolean(flag) => flag.to_string(),
+        DeValue::Datetime(time) => time.to_string(),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a section".to_owned(),
+    }
+}
+
+impl<T> Given<T> {
+    /// The last part of the path.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or(&self.path)
+    }
+}
+
+/// One section being read: its table, where it is, and which keys have been asked for.
+pub(crate) struct Reader<'a, 'i> {
+    table: Option<&'a DeTable<'i>>,
+    place: &'a Place,
+    pub(crate) sink: &'a mut Sink,
+    known: Vec<&'static str>,
+    elsewhere: Vec<(&'static str, String)>,
+}
+
+impl<'a, 'i> Reader<'a, 'i> {
+    /// A reader of the section `value`, or of an empty one where it is no section.
+    pub(crate) fn new(value: Option<&'a DeValue<'i>>, place: &'a Place, sink: &'a mut Sink) -> Self {
+        let table = value.and_then(DeValue::as_table);
+        if let (Some(value), None) = (value, table) {
+            let message = format!("{} is a {}; expected a section of keys", place.key(), value.type_str());
+            sink.push(Fault::at(place, FaultKind::WrongType, message));
+        }
+        Self { table, place, sink, known: Vec::new(), elsewhere: Vec::new() }
+    }
+
+    pub(crate) fn get(&mut self, key: &'static str) -> Option<(&'a DeValue<'i>, Place)> {
+        self.known.push(key);
+        let value = self.table?.get(key)?;
+        Some((value.get_ref(), self.place.child(key, value.span())))
+    }
+
+    pub(crate) fn lacking(&self, key: &str) -> Place {
+        self.place.child(key, self.place.span.clone())
+    }
+
+    /// The index of the word under `key`, with a fault where there is none.
+    pub(crate) fn word(&mut self, key: &'static str, words: &[Word]) -> Option<usize> {
+        let Some((value, place)) = self.get(key) else {
+            let place = self.lacking(key);
+            self.sink.push(Fault::at(&place, FaultKind::MissingKey, format!("missing key {}", place.path)));
+            return None;
+        };
+        let problem = match read_word(value, words) {
+            Ok(index) => return Some(index),
+            Err(problem) => problem,
+        };
+        let fault = Fault::at(&place, problem.kind, problem.message);
+        self.sink.push(Fault { help: problem.help, ..fault });
+        None
+    }
+
+    /// Takes `keys` for known: which of them belong here cannot be told.
+    pub(crate) fn ignore(&mut self, keys: impl Iterator<Item = KeySpec>) {
+        self.known.extend(keys.map(|key| key.name));
+    }
+
+    /// Remembers that `keys` belong to another `word` of the key `tag`.
+    pub(crate) fn belong_elsewhere(&mut self, keys: Vec<KeySpec>, tag: &str, word: &str) {
+        self.elsewhere.extend(keys.iter().map(|key| (key.name, format!("{tag} = {word:?}"))));
+    }
+
+    /// Faults for keys that nobody asked for.
+    pub(crate) fn finish(self) {
+        for (key, _) in self.table.into_iter().flatten() {
+            let name = key.get_ref().as_ref();
+            if self.known.contains(&name) {
+                continue;
+            }
+            let place = self.place.child(name, key.span());
+            let fault = Fault::at(&place, FaultKind::UnknownKey, format!("unknown key {name:?}"));
+            let owner = self.elsewhere.iter().find(|(key, _)| *key == name);
+            self.sink.push(match (owner, suggestion(name, self.known.iter().copied())) {
+                (Some((_, owner)), _) => fault.with_help(format!("{name} belongs to {owner}")),
+                (None, Some(help)) => fault.with_help(help),
+                (None, None) => fault.with_help(format!("the keys here are {}", self.known.join(", "))),
+            });
+        }
+    }
+}
+
+/// How often a key may stand: once, at most once, in a list.
+pub(crate) trait Field: Sized {
+    fn shape(bounds: Option<Bounds>) -> Shape;
+    fn take(reader: &mut Reader<'_, '_>, key: &'static str, bounds: Option<Bounds>, need: Need) -> Self;
+    fn put(&self, key: &str, table: &mut toml::Table);
+}
+
+impl<T: Item> Field for Given<T> {
+    fn shape(bounds: Option<Bounds>) -> Shape {
+        T::shape(bounds)
+    }
+    fn take(reader: &mut Reader<'_, '_>, key: &'static str, bounds: Option<Bounds>, need: Need) -> Self {
+        if let Some((value, place)) = reader.get(key) {
+            return place.holding(T::decode(value, &place, bounds, reader.sink));
+        }
+        let place = reader.lacking(key);
+        place.holding(T::absent(&place, need, reader.sink))
+    }
+    fn put(&self, key: &str, table: &mut toml::Table) {
+        let value = self.value.canonical();
+        if value.as_table().is_none_or(|section| !section.is_empty()) {
+            table.insert(key.to_owned(), value);
+        }
+    }
+}
+
+impl<T: Item> Field for Maybe<T> {
+    fn shape(bounds: Option<Bounds>) -> Shape {
+        T::shape(bounds)
+    }
+    fn take(reader: &mut Reader<'_, '_>, key: &'static str, bounds: Option<Bounds>, _: Need) -> Self {
+        let (value, place) = reader.get(key)?;
+        Some(place.holding(T::decode(value, &place, bounds, reader.sink)))
+    }
+    fn put(&self, key: &str, table: &mut toml::Table) {
+        if let Some(given) = self {
+            given.put(key, table);
+        }
+    }
+}
+
+impl<T: Item> Field for Many<T> {
+    fn shape(bounds: Option<Bounds>) -> Shape {
+        Shape::List(Box::new(T::shape(bounds)))
+    }
+    fn take(reader: &mut Reader<'_, '_>, key: &'static str, bounds: Option<Bounds>, need: Need) -> Self {
+        let Some((value, place)) = reader.get(key) else {
+            if need == Need::Required {
+                let place = reader.lacking(key);
+                let message = format!("missing key {}: give at least one", place.path);
+                reader.sink.push(Fault::at(&place, FaultKind::MissingKey, message));
+            }
+            return Vec::new();
+        };
+        let list = value.as_array().filter(|list| !list.is_empty());
+        let Some(list) = list else {
+            let got = if value.is_array() { "an empty list".to_owned() } else { format!("a {}", value.type_str()) };
+            let message = format!("{key} is {got}; expected a list of at least one");
+            reader.sink.push(Fault::at(&place, FaultKind::WrongType, message));
+            return Vec::new();
+        };
+        let read = |(index, value): (usize, &toml::Spanned<DeValue<'_>>)| {
+            let place = Given { value: (), path: format!("{}[{index}]", place.path), span: value.span() };
+            place.holding(T::decode(value.get_ref(), &place, bounds, reader.sink))
+        };
+        list.iter().enumerate().map(read).collect()
+    }
+    fn put(&self, key: &str, table: &mut toml::Table) {
+        if !self.is_empty() {
+            let values = self.iter().map(|given| given.value.canonical()).collect();
+            table.insert(key.to_owned(), toml::Value::Array(values));
+        }
+    }
+}
+
+/// Declares a section: `key: Given<Type> in "low".."high" default "value"`, where `Maybe` is a key that may be absent,
+/// `Many` a list, and `or "words"` says what stands in for an absent key. `rust_name "key"` renames.
+macro_rules! section {
+    ($(#[doc = $doc:literal])+ pub struct $Name:ident { $(
+        $(#[doc = $key_doc:literal])+
+        $field:ident $($key:literal)? : $wrap:ident < $inner:ident >
+            $(in $low:literal .. $high:literal)? $(default $default:literal)? $(or $otherwise:literal)?
+    ),+ $(,)? }) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct $Name { $( $(#[doc = $key_doc])+ pub $field: $wrap<$inner>, )+ }
+
+        impl $crate::form::Section for $Name {
+            fn keys() -> Vec<$crate::form::KeySpec> {
+                vec![$( $crate::form::KeySpec {
+                    name: section!(@key $field $($key)?),
+                    doc: concat!($($key_doc, "\n"),+).trim().to_owned(),
+                    need: $crate::form::need(None$(.or(Some($default)))?, None$(.or(Some($otherwise)))?),
+                    shape: <$wrap<$inner> as $crate::form::Field>::shape(None$(.or(Some(($low, $high))))?),
+                } ),+]
+            }
+            fn read_keys(reader: &mut $crate::form::Reader<'_, '_>) -> Self {
+                Self { $( $field: <$wrap<$inner> as $crate::form::Field>::take(
+                    reader,
+                    section!(@key $field $($key)?),
+                    None$(.or(Some(($low, $high))))?,
+                    $crate::form::need(None$(.or(Some($default)))?, None$(.or(Some($otherwise)))?),
+                ) ),+ }
+            }
+            fn put_keys(&self, table: &mut toml::Table) {
+                $( $crate::form::Field::put(&self.$field, section!(@key $field $($key)?), table); )+
+            }
+        }
+    };
+    (@key $field:ident) => { stringify!($field) };
+    (@key $field:ident $key:literal) => { $key };
+}
+pub(crate) use section;
+
+pub(crate) fn need(default: Option<&'static str>, otherwise: Option<&'static str>) -> Need {
+    match (default, otherwise) {
+        (Some(value), _) => Need::Default(value),
+        (None, Some(words)) => Need::Otherwise(words),
+        (None, None) => Need::Required,
+    }
+}
+
+/// What [`section!`] writes.
+pub(crate) trait Section: Sized {
+    fn keys() -> Vec<KeySpec>;
+    fn read_keys(reader: &mut Reader<'_, '_>) -> Self;
+    fn put_keys(&self, table: &mut toml::Table);
+}
+
+/// A section of its own, with its own faults for unknown keys.
+pub(crate) fn read_section<T: Section>(value: Option<&DeValue<'_>>, place: &Place, sink: &mut Sink) -> T {
+    let mut reader = Reader::new(value, place, sink);
+    let section = T::read_keys(&mut reader);
+    reader.finish();
+    section
+}
+
+pub(crate) fn section_table<T: Section>(section: &T) -> toml::Table {
+    let mut table = toml::Table::new();
+    section.put_keys(&mut table);
+    table
+}
+
+/// Makes sections stand behind keys.
+macro_rules! items {
+    ($($Name:ident),+ $(,)?) => { $(
+        impl $crate::form::Item for $Name {
+            fn shape(_: Option<$crate::form::Bounds>) -> $crate::form::Shape {
+                $crate::form::Shape::Section(<Self as $crate::form::Section>::keys())
+            }
+            fn decode(
+                value: &toml::de::DeValue<'_>,
+                place: &$crate::form::Place,
+                _: Option<$crate::form::Bounds>,
+                sink: &mut $crate::form::Sink,
+            ) -> Self {
+                $crate::form::read_section(Some(value), place, sink)
+            }
+            fn absent(place: &$crate::form::Place, _: $crate::form::Need, sink: &mut $crate::form::Sink) -> Self {
+                $crate::form::read_section(None, place, sink)
+            }
+            fn canonical(&self) -> toml::Value {
+                toml::Value::Table($crate::form::section_table(self))
+            }
+        }
+    )+ };
+}
+pub(crate) use items;
+
+/// Declares an enumeration of words.
+macro_rules! words {
+    ($(#[doc = $doc:literal])+ pub enum $Name:ident { $( $(#[doc = $word_doc:literal])+ $Variant:ident = $word:literal ),+ $(,)? }) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $Name { $( $(#[doc = $word_doc])+ $Variant, )+ }
+
+        impl $Name {
+            /// Every variant, in the order of the words.
+            pub const ALL: &'static [Self] = &[$(Self::$Variant),+];
+            const WORDS: &'static [$crate::form::Word] = &[$(
+                $crate::form::Word { word: $word, doc: concat!($($word_doc),+) }
+            ),+];
+            /// The word as written in a mission.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                Self::WORDS[self as usize].word
+            }
+        }
+
+        impl $crate::form::Leaf for $Name {
+            fn kind() -> $crate::form::Kind {
+                $crate::form::Kind::Words(Self::WORDS)
+            }
+            fn read(value: &toml::de::DeValue<'_>) -> Result<Self, $crate::form::Problem> {
+                $crate::form::read_word(value, Self::WORDS).map(|index| Self::ALL[index])
+            }
+            fn canonical(&self) -> toml::Value {
+                self.as_str().into()
+            }
+            fn placeholder() -> Self {
+                Self::ALL[0]
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+/// The index among `words` of the word `value`.
+pub(crate) fn read_word(value: &DeValue<'_>, words: &[Word]) -> Result<usize, Problem> {
+    let names = words.iter().map(|word| word.word);
+    let list = names.clone().collect::<Vec<_>>().join(", ");
+    let Some(text) = value.as_str() else {
+        let message = format!("got a {}; expected one of the words {list}", value.type_str());
+        return Err(Problem { kind: FaultKind::WrongType, message, help: None });
+    };
+    words.iter().position(|word| word.word == text).ok_or_else(|| Problem {
+        kind: FaultKind::UnknownWord,
+        message: format!("unknown word {text:?}; expected one of {list}"),
+        help: suggestion(text, names),
+    })
+}
+
+/// Declares a section that takes exactly one of several keys.
+macro_rules! forms {
+    ($(#[doc = $doc:literal])+ pub enum $Name:ident { $( $(#[doc = $key_doc:literal])+ $Variant:ident($inner:ident) = $key:literal ),+ $(,)? }) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum $Name { $( $(#[doc = $key_doc])+ $Variant(Given<$inner>), )+ }
+
+        impl $Name {
+            fn read(value: Option<&toml::de::DeValue<'_>>, place: &$crate::form::Place, sink: &mut $crate::form::Sink) -> Self {
+                let mut reader = $crate::form::Reader::new(value, place, sink);
+                let need = $crate::form::Need::Required;
+                let mut read: Vec<(&'static str, Self, $crate::fault::Span)> = Vec::new();
+                $( if let Some(given) = <Maybe<$inner> as $crate::form::Field>::take(&mut reader, $key, None, need) {
+                    let span = given.span.clone();
+                    read.push(($key, Self::$Variant(given), span));
+                } )+
+                $crate::form::exactly_one(&mut reader, &read.iter().map(|(key, _, span)| (*key, span.clone())).collect::<Vec<_>>(), &[$($key),+]);
+                reader.finish();
+                read.into_iter().next().map(|(_, form, _)| form).unwrap_or_else(|| $crate::form::first!(place; $($Variant($inner)),+))
+            }
+            /// The key of this form.
+            #[must_use]
+            pub fn key(&self) -> &'static str {
+                match self { $( Self::$Variant(_) => $key, )+ }
+            }
+        }
+
+        impl $crate::form::Item for $Name {
+            fn shape(_: Option<$crate::form::Bounds>) -> $crate::form::Shape {
+                $crate::form::Shape::Forms(vec![$( $crate::form::KeySpec {
+                    name: $key,
+                    doc: concat!($($key_doc, "\n"),+).trim().to_owned(),
+                    need: $crate::form::Need::Required,
+                    shape: <$inner as $crate::form::Item>::shape(None),
+                } ),+])
+            }
+            fn decode(
+                value: &toml::de::DeValue<'_>,
+                place: &$crate::form::Place,
+                _: Option<$crate::form::Bounds>,
+                sink: &mut $crate::form::Sink,
+            ) -> Self {
+                Self::read(Some(value), place, sink)
+            }
+            fn absent(place: &$crate::form::Place, _: $crate::form::Need, sink: &mut $crate::form::Sink) -> Self {
+                Self::read(None, place, sink)
+            }
+            fn canonical(&self) -> toml::Value {
+                let mut table = toml::Table::new();
+                match self { $( Self::$Variant(given) => $crate::form::Field::put(given, $key, &mut table), )+ }
+                toml::Value::Table(table)
+            }
+        }
+    };
+}
+pub(crate) use forms;
+
+/// The first form, empty: stands in for one that is missing, whose fault is already told.
+macro_rules! first {
+    ($place:expr; $Variant:ident($inner:ident) $($rest:tt)*) => {
+        Self::$Variant(<Given<$inner> as $crate::form::Field>::take(
+            &mut $crate::form::Reader::new(None, $place, &mut $crate::form::Sink::default()),
+            "",
+            None,
+            $crate::form::Need::Required,
+        ))
+    };
+}
+pub(crate) use first;
+
+/// A fault unless exactly one of the keys `allowed` was `given`.
+pub(crate) fn exactly_one(reader: &mut Reader<'_, '_>, given: &[(&str, Span)], allowed: &[&str]) {
+    let (place, allowed) = (reader.place, allowed.join(", "));
+    if given.is_empty() {
+        let message = format!("{} has no form; expected exactly one of {allowed}", place.key());
+        reader.sink.push(Fault::at(place, FaultKind::MissingKey, message));
+    }
+    for (key, span) in given.iter().skip(1) {
+        let message =
+            format!("{} is given as {} and as {key}; expected exactly one of {allowed}", place.key(), given[0].0);
+        reader.sink.push(Fault::at(&place.child(key, span.clone()), FaultKind::Conflict, message));
+    }
+}
+
+/// Declares an enumeration whose word decides which further keys stand in the same section.
+macro_rules! tagged {
+    ($(#[doc = $doc:literal])+ pub enum $Name:ident { $( $(#[doc = $word_doc:literal])+ $Variant:ident($inner:ident) = $word:literal ),+ $(,)? }) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum $Name { $( $(#[doc = $word_doc])+ $Variant($inner), )+ }
+
+        impl $Name {
+            const WORDS: &'static [$crate::form::Word] = &[$(
+                $crate::form::Word { word: $word, doc: concat!($($word_doc),+) }
+            ),+];
+            /// The word as written in a mission.
+            #[must_use]
+            pub fn as_str(&self) -> &'static str {
+                match self { $( Self::$Variant(_) => $word, )+ }
+            }
+        }
+
+        impl $crate::form::Field for $Name {
+            fn shape(_: Option<$crate::form::Bounds>) -> $crate::form::Shape {
+                let keys = [$( <$inner as $crate::form::Section>::keys ),+];
+                $crate::form::Shape::Tagged(Self::WORDS, keys.iter().map(|keys| keys()).collect())
+            }
+            fn take(
+                reader: &mut $crate::form::Reader<'_, '_>,
+                key: &'static str,
+                _: Option<$crate::form::Bounds>,
+                _: $crate::form::Need,
+            ) -> Self {
+                let readers: &[fn(&mut $crate::form::Reader<'_, '_>) -> Self] =
+                    &[$( |reader| Self::$Variant($crate::form::Section::read_keys(reader)) ),+];
+                let keys = [$( <$inner as $crate::form::Section>::keys ),+];
+                match reader.word(key, Self::WORDS) {
+                    Some(index) => {
+                        let read = readers[index](reader);
+                        for (word, keys) in Self::WORDS.iter().zip(keys) {
+                            reader.belong_elsewhere(keys(), key, word.word);
+                        }
+                        read
+                    }
+                    None => {
+                        reader.ignore(keys.iter().flat_map(|keys| keys()));
+                        let place = reader.lacking(key);
+                        readers[0](&mut $crate::form::Reader::new(None, &place, &mut $crate::form::Sink::default()))
+                    }
+                }
+            }
+            fn put(&self, key: &str, table: &mut toml::Table) {
+                table.insert(key.to_owned(), self.as_str().into());
+                match self { $( Self::$Variant(keys) => $crate::form::Section::put_keys(keys, table), )+ }
+            }
+        }
+    };
+}
+pub(crate) use tagged;

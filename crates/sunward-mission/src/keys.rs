@@ -1,0 +1,648 @@
+//! Every key of a mission file: its type, range, what stands in for it, and what it means.
+//!
+//! The JSON schema and `docs/missions.md` are made from this module.
+
+use sunward_units::*;
+
+use crate::fault::Source;
+use crate::form::{Given, Many, Maybe, Tagged, forms, items, section, tagged, words};
+use crate::leaf::{Epoch, LocalTime, Name, TwoLines, Utc};
+
+section! {
+    /// What a mission file holds.
+    pub struct Keys {
+        /// The run: its name, time span and seed.
+        header "mission": Given<Header>,
+        /// The satellites.
+        sites "site": Many<Site>,
+        /// The ground stations.
+        stations "station": Many<Station> or "no ground contact",
+        /// The work to be done.
+        jobs "job": Many<Job> or "no work: the plant alone is flown",
+        /// The radiation environment.
+        radiation: Given<Radiation>,
+        /// Sun and Earth as the satellite sees them.
+        environment: Given<Environment>,
+        /// What the record keeps.
+        record: Given<Recording>,
+    }
+}
+
+section! {
+    /// The run: its name, time span and seed.
+    pub struct Header {
+        /// Name of the mission, for people.
+        name: Given<String>,
+        /// Instant at which the run starts.
+        start: Given<Utc>,
+        /// How long the run lasts.
+        duration: Given<Seconds> in "1 s".."20 yr",
+        /// Time step of power, heat and work; events inside a step keep their own times.
+        step: Given<Seconds> in "1 s".."10 min",
+        /// Seed of every random draw.
+        seed: Given<u64> in "0".."9223372036854775807",
+        /// How often the scheduler plans anew.
+        planning_interval: Maybe<Seconds> in "1 min".."30 d" or "the catalog's",
+    }
+}
+
+section! {
+    /// A satellite, or several that differ only in their place on the orbit.
+    pub struct Site {
+        /// Name of the satellite; of several, NAME-1, NAME-2 and so on.
+        name: Given<Name>,
+        /// Catalog entry that supplies the keys not given here.
+        platform: Maybe<Name> or "every key of the plant is given here",
+        /// Number of identical satellites, evenly spread in phase; with a sun-synchronous orbit only.
+        count: Given<u32> in "1".."1000000" default "1",
+        /// Where the satellite flies; exactly one form.
+        orbit: Given<Orbit>,
+        /// Solar array.
+        array: Given<Array>,
+        /// Battery.
+        battery: Given<Battery>,
+        /// Power regulation and the satellite's own loads.
+        power: Given<Power>,
+        /// Radiator, heat capacities and conductances.
+        thermal: Given<Thermal>,
+        /// Shielding against radiation.
+        shielding: Given<Shielding>,
+        /// Accelerators and their host.
+        compute: Given<Compute>,
+        /// Mass.
+        mass: Given<Mass>,
+        /// Radios to and from the ground.
+        radio: Given<Radio>,
+    }
+}
+
+forms! {
+    /// Where a satellite flies.
+    pub enum Orbit {
+        /// A two-line element set, propagated by SGP4.
+        Tle(TwoLines) = "tle",
+        /// An orbit mean-elements message (CCSDS 502.0), propagated by SGP4; keys and units are the standard's.
+        Omm(Omm) = "omm",
+        /// A circular sun-synchronous orbit.
+        SunSynchronous(SunSynchronous) = "sun_synchronous",
+        /// A Walker constellation (Walker 1984); makes as many satellites as it names.
+        Walker(Walker) = "walker",
+        /// Mean elements with secular J2 rates; no drag.
+        Mean(MeanElements) = "mean",
+    }
+}
+
+section! {
+    /// An orbit mean-elements message (CCSDS 502.0), as OMM JSON names its fields.
+    pub struct Omm {
+        /// Name of the object.
+        object_name "OBJECT_NAME": Maybe<String> or "not needed",
+        /// International designator.
+        object_id "OBJECT_ID": Maybe<String> or "not needed",
+        /// Epoch of the elements, UTC.
+        epoch "EPOCH": Given<Epoch>,
+        /// Mean motion, revolutions per day.
+        mean_motion "MEAN_MOTION": Given<f64> in "0.05".."18",
+        /// Eccentricity.
+        eccentricity "ECCENTRICITY": Given<f64> in "0".."0.999",
+        /// Inclination, degrees.
+        inclination "INCLINATION": Given<f64> in "0".."180",
+        /// Right ascension of the ascending node, degrees.
+        ra_of_asc_node "RA_OF_ASC_NODE": Given<f64> in "0".."360",
+        /// Argument of pericenter, degrees.
+        arg_of_pericenter "ARG_OF_PERICENTER": Given<f64> in "0".."360",
+        /// Mean anomaly, degrees.
+        mean_anomaly "MEAN_ANOMALY": Given<f64> in "0".."360",
+        /// Ephemeris type; 0 is SGP4.
+        ephemeris_type "EPHEMERIS_TYPE": Given<u64> in "0".."0" default "0",
+        /// Classification: U, C or S.
+        classification_type "CLASSIFICATION_TYPE": Maybe<String> or "U",
+        /// Catalog number.
+        norad_cat_id "NORAD_CAT_ID": Given<u64> in "0".."999999999",
+        /// Element set number.
+        element_set_no "ELEMENT_SET_NO": Given<u64> in "0".."9999" default "999",
+        /// Revolution number at epoch.
+        rev_at_epoch "REV_AT_EPOCH": Given<u64> in "0".."999999" default "0",
+        /// SGP4 drag term, per Earth radius.
+        bstar "BSTAR": Given<f64> in "-10".."10",
+        /// First derivative of the mean motion, half of it, revolutions per day squared.
+        mean_motion_dot "MEAN_MOTION_DOT": Given<f64> in "-10".."10",
+        /// Second derivative of the mean motion, a sixth of it, revolutions per day cubed.
+        mean_motion_ddot "MEAN_MOTION_DDOT": Given<f64> in "-10".."10",
+    }
+}
+
+section! {
+    /// A circular sun-synchronous orbit.
+    pub struct SunSynchronous {
+        /// Height above the mean equatorial radius.
+        altitude: Given<Meters> in "160 km".."5000 km",
+        /// Mean local solar time of the ascending node.
+        local_time: Given<LocalTime>,
+        /// Argument of latitude at the start.
+        phase: Given<Radians> in "-360 deg".."360 deg" default "0 deg",
+    }
+}
+
+section! {
+    /// A Walker constellation (Walker 1984).
+    pub struct Walker {
+        /// Height above the mean equatorial radius.
+        altitude: Given<Meters> in "160 km".."40000 km",
+        /// Inclination.
+        inclination: Given<Radians> in "0 deg".."180 deg",
+        /// Number of satellites, a multiple of the planes.
+        satellites: Given<u32> in "1".."1000000",
+        /// Number of orbital planes.
+        planes: Given<u32> in "1".."10000",
+        /// Phase between neighbouring planes, in units of 360 deg / satellites; less than the planes.
+        phasing: Given<u32> in "0".."9999",
+        /// How the nodes are spread.
+        pattern: Given<WalkerPattern> default "delta",
+    }
+}
+
+words! {
+    /// How the ascending nodes of a Walker constellation are spread.
+    pub enum WalkerPattern {
+        /// Over 360 degrees.
+        Delta = "delta",
+        /// Over 180 degrees, as for polar orbits.
+        Star = "star",
+    }
+}
+
+section! {
+    /// Mean elements at the start, with secular J2 rates.
+    pub struct MeanElements {
+        /// Height above the mean equatorial radius; this or `semi_major_axis`.
+        altitude: Maybe<Meters> in "160 km".."40000 km" or "`semi_major_axis`",
+        /// Mean semi-major axis; this or `altitude`.
+        semi_major_axis: Maybe<Meters> in "6538 km".."50000 km" or "`altitude`",
+        /// Eccentricity.
+        eccentricity: Given<Ratio> in "0".."0.9" default "0",
+        /// Inclination.
+        inclination: Given<Radians> in "0 deg".."180 deg",
+        /// Right ascension of the ascending node.
+        raan: Given<Radians> in "-360 deg".."360 deg",
+        /// Argument of perigee.
+        argument_of_perigee: Given<Radians> in "-360 deg".."360 deg" default "0 deg",
+        /// Mean anomaly.
+        mean_anomaly: Given<Radians> in "-360 deg".."360 deg" default "0 deg",
+    }
+}
+
+section! {
+    /// Solar array.
+    pub struct Array {
+        /// Solar cell, by its name in the catalog.
+        cell: Maybe<Name> or "the platform's",
+        /// Area of the cells.
+        area: Maybe<SquareMeters> in "1 cm2".."100 km2" or "the platform's",
+        /// How the array is turned.
+        pointing: Maybe<Pointing> or "the platform's",
+        /// Angle between the array's normal and its aim.
+        pointing_error: Maybe<Radians> in "0 deg".."90 deg" or "the platform's",
+        /// Time in orbit before the start.
+        age: Maybe<Seconds> in "0 s".."50 yr" or "the platform's",
+    }
+}
+
+words! {
+    /// How a solar array is turned.
+    pub enum Pointing {
+        /// Two axes: the normal points at the Sun.
+        SunTracking = "sun-tracking",
+        /// One axis, along the orbit's normal.
+        OneAxis = "one-axis",
+        /// Fixed: the normal points away from the Earth.
+        Zenith = "zenith",
+    }
+}
+
+section! {
+    /// Battery.
+    pub struct Battery {
+        /// Battery cell, by its name in the catalog.
+        cell: Maybe<Name> or "the platform's",
+        /// Energy when new.
+        energy: Maybe<Joules> in "1 mWh".."1 TWh" or "the platform's",
+        /// Share of the energy that may be drawn.
+        depth_of_discharge_max: Maybe<Ratio> in "0.01".."1" or "the platform's",
+        /// Share of the energy stored at the start.
+        state_of_charge: Maybe<Ratio> in "0".."1" or "the platform's",
+        /// Equivalent full cycles before the start.
+        cycles: Maybe<Ratio> in "0".."100000" or "the platform's",
+    }
+}
+
+section! {
+    /// Power regulation and the satellite's own loads.
+    pub struct Power {
+        /// Efficiency from the array to the bus.
+        array_regulator_efficiency: Maybe<Ratio> in "0.01".."1" or "the platform's",
+        /// Efficiency into the battery, and again out of it.
+        battery_regulator_efficiency: Maybe<Ratio> in "0.01".."1" or "the platform's",
+        /// Efficiency from the bus to the loads.
+        distribution_efficiency: Maybe<Ratio> in "0.01".."1" or "the platform's",
+        /// Essential load.
+        bus_load: Maybe<Watts> in "0 W".."1 TW" or "the platform's",
+        /// Power of the battery's survival heater.
+        heater_power: Maybe<Watts> in "0 W".."1 TW" or "the platform's",
+        /// Temperature of the bus below which the heater is on.
+        heater_setpoint: Maybe<Kelvin> in "150 K".."400 K" or "the platform's",
+    }
+}
+
+section! {
+    /// Radiator, heat capacities and conductances.
+    pub struct Thermal {
+        /// Area of the radiator's panel, one face of it.
+        radiator_area: Maybe<SquareMeters> in "1 cm2".."100 km2" or "the platform's",
+        /// Coating of the radiator, by its name in the catalog.
+        radiator_coating: Maybe<Name> or "the platform's",
+        /// Faces that radiate.
+        radiator_faces: Maybe<u32> in "1".."2" or "the platform's",
+        /// How the radiator is turned.
+        radiator_orientation: Maybe<RadiatorOrientation> or "the platform's",
+        /// Heat capacity of the board that carries the chip.
+        board_heat_capacity: Maybe<JoulesPerKelvin> in "0.1 J/K".."1e9 MJ/K" or "the platform's",
+        /// Heat capacity of the satellite's body.
+        bus_heat_capacity: Maybe<JoulesPerKelvin> in "0.1 J/K".."1e9 MJ/K" or "the platform's",
+        /// Heat capacity of the radiator.
+        radiator_heat_capacity: Maybe<JoulesPerKelvin> in "0.1 J/K".."1e9 MJ/K" or "the platform's",
+        /// Conductance from the board to the radiator.
+        board_to_radiator: Maybe<WattsPerKelvin> in "0 W/K".."1e9 kW/K" or "the platform's",
+        /// Conductance from the board to the bus.
+        board_to_bus: Maybe<WattsPerKelvin> in "0 W/K".."1e9 kW/K" or "the platform's",
+        /// Conductance from the bus to the radiator.
+        bus_to_radiator: Maybe<WattsPerKelvin> in "0 W/K".."1e9 kW/K" or "the platform's",
+        /// Area through which the bus exchanges heat with space.
+        bus_effective_area: Maybe<SquareMeters> in "0 m2".."100 km2" or "the platform's",
+        /// Effective emissivity of the bus's insulation.
+        bus_effective_emissivity: Maybe<Ratio> in "0".."1" or "the platform's",
+        /// Temperature of every node at the start.
+        initial_temperature: Maybe<Kelvin> in "100 K".."450 K" or "the platform's",
+    }
+}
+
+words! {
+    /// How a radiator is turned.
+    pub enum RadiatorOrientation {
+        /// Its normal points at the Earth.
+        Nadir = "nadir",
+        /// Its normal points away from the Earth.
+        Zenith = "zenith",
+        /// Its normal points away from the Sun.
+        AntiSun = "anti-sun",
+        /// Its edge points at the Sun.
+        EdgeOnSun = "edge-on-sun",
+    }
+}
+
+section! {
+    /// Shielding against radiation.
+    pub struct Shielding {
+        /// Thickness of aluminium around the electronics.
+        aluminium: Maybe<Meters> in "0 mm".."1 m" or "the platform's",
+    }
+}
+
+section! {
+    /// Accelerators and their host.
+    pub struct Compute {
+        /// Accelerator, by its name in the catalog.
+        accelerator: Maybe<Name> or "the platform's",
+        /// Number of accelerators.
+        count: Maybe<u32> in "1".."10000000" or "the platform's",
+        /// Power of the host while any job runs.
+        host_power: Maybe<Watts> in "0 W".."1 TW" or "the platform's",
+        /// Power of the host while none does.
+        host_idle_power: Maybe<Watts> in "0 W".."1 TW" or "the platform's",
+        /// Storage for input, checkpoints and results.
+        storage: Maybe<Bits> in "0 bit".."1e9 PB" or "the platform's",
+    }
+}
+
+section! {
+    /// Mass.
+    pub struct Mass {
+        /// Mass without propellant.
+        dry: Maybe<Kilograms> in "1 g".."1e6 kt" or "the platform's",
+    }
+}
+
+section! {
+    /// Radios to and from the ground.
+    pub struct Radio {
+        /// To the ground.
+        downlink: Given<Downlink>,
+        /// From the ground.
+        uplink: Given<Uplink>,
+    }
+}
+
+section! {
+    /// The satellite's transmitter.
+    pub struct Downlink {
+        /// Carrier frequency.
+        frequency: Maybe<Hertz> in "30 MHz".."1000 THz" or "the platform's",
+        /// Radio-frequency power into the antenna.
+        transmit_power: Maybe<Watts> in "1 mW".."1 MW" or "the platform's",
+        /// Power drawn from the bus while on.
+        power_draw: Maybe<Watts> in "1 mW".."10 MW" or "the platform's",
+        /// Gain of the satellite's antenna.
+        antenna_gain: Maybe<Decibels> in "-20 dBi".."140 dBi" or "the platform's",
+        /// Bandwidth of the channel.
+        bandwidth: Maybe<Hertz> in "1 Hz".."1000 THz" or "the platform's",
+        /// Greatest data rate of the modem.
+        rate_max: Maybe<BitsPerSecond> in "1 bit/s".."1000 Tbit/s" or "the platform's",
+        /// Loss against theory.
+        implementation_loss: Maybe<Decibels> in "0 dB".."30 dB" or "the platform's",
+    }
+}
+
+section! {
+    /// The satellite's receiver.
+    pub struct Uplink {
+        /// Carrier frequency.
+        frequency: Maybe<Hertz> in "30 MHz".."1000 THz" or "the platform's",
+        /// Gain of the satellite's antenna.
+        antenna_gain: Maybe<Decibels> in "-20 dBi".."140 dBi" or "the platform's",
+        /// System noise temperature of the satellite's receiver.
+        system_temperature: Maybe<Kelvin> in "1 K".."100000 K" or "the platform's",
+        /// Bandwidth of the channel.
+        bandwidth: Maybe<Hertz> in "1 Hz".."1000 THz" or "the platform's",
+        /// Greatest data rate of the modem.
+        rate_max: Maybe<BitsPerSecond> in "1 bit/s".."1000 Tbit/s" or "the platform's",
+        /// Loss against theory.
+        implementation_loss: Maybe<Decibels> in "0 dB".."30 dB" or "the platform's",
+    }
+}
+
+section! {
+    /// A ground station: an entry of the catalog, of which any key may be overridden, or all keys.
+    pub struct Station {
+        /// Station, by its name in the catalog.
+        catalog: Maybe<Name> or "every other key is given here",
+        /// Name of the station.
+        name: Maybe<Name> or "the catalog's name",
+        /// Geodetic latitude, north positive.
+        latitude: Maybe<Radians> in "-90 deg".."90 deg" or "the catalog's",
+        /// Longitude, east positive.
+        longitude: Maybe<Radians> in "-180 deg".."360 deg" or "the catalog's",
+        /// Height above the ellipsoid.
+        altitude: Maybe<Meters> in "-500 m".."9000 m" or "the catalog's",
+        /// Elevation above which the station sees a satellite.
+        minimum_elevation: Maybe<Radians> in "0 deg".."90 deg" or "the catalog's",
+        /// Gain of the receiving antenna.
+        antenna_gain: Maybe<Decibels> in "-20 dBi".."140 dBi" or "the catalog's",
+        /// System noise temperature of the receiver.
+        system_temperature: Maybe<Kelvin> in "1 K".."100000 K" or "the catalog's",
+        /// Radio-frequency power into the transmitting antenna.
+        transmit_power: Maybe<Watts> in "1 mW".."10 MW" or "the catalog's",
+        /// Gain of the transmitting antenna.
+        transmit_gain: Maybe<Decibels> in "-20 dBi".."140 dBi" or "the catalog's",
+        /// Number of antennas: satellites served at the same time.
+        antennas: Maybe<u32> in "1".."10000" or "the catalog's",
+    }
+}
+
+section! {
+    /// A piece of work.
+    pub struct Job {
+        /// Name of the job.
+        name: Given<Name>,
+        /// What the job does; brings the keys of that kind.
+        work "kind": Tagged<Work>,
+        /// Rank: 9 goes first.
+        priority: Given<u32> in "1".."9",
+        /// Satellite that does the work.
+        site: Maybe<Name> or "the scheduler chooses",
+        /// Earliest begin, from the start of the run.
+        release: Given<Seconds> in "0 s".."20 yr" default "0 s",
+        /// Latest end, from the start of the run.
+        deadline: Maybe<Seconds> in "0 s".."20 yr" or "none",
+        /// Data to be uplinked before the job begins.
+        input: Given<Bits> in "0 bit".."1e9 PB" default "0 bit",
+        /// Data to be downlinked at the end.
+        output: Given<Bits> in "0 bit".."1e9 PB" default "0 bit",
+        /// Number format of the arithmetic.
+        precision: Given<Precision>,
+    }
+}
+
+tagged! {
+    /// What a job does, with the keys of its kind.
+    pub enum Work {
+        /// Trains a transformer.
+        Training(Training) = "training",
+        /// Answers requests to a transformer.
+        Serving(Serving) = "serving",
+        /// Looks at images taken on board.
+        Imagery(Imagery) = "imagery",
+    }
+}
+
+words! {
+    /// Number format of the arithmetic.
+    pub enum Precision {
+        /// 16-bit brain floating point.
+        Bf16 = "bf16",
+        /// 16-bit IEEE 754 floating point.
+        Fp16 = "fp16",
+        /// 8-bit floating point.
+        Fp8 = "fp8",
+        /// 8-bit integers.
+        Int8 = "int8",
+        /// 32-bit IEEE 754 floating point.
+        Fp32 = "fp32",
+    }
+}
+
+section! {
+    /// Training of a transformer.
+    pub struct Training {
+        /// Number of parameters.
+        parameters: Given<u64> in "1".."1000000000000000",
+        /// Tokens of one step.
+        tokens_per_step: Given<u64> in "1".."1000000000000",
+        /// Steps to be made.
+        steps: Given<u64> in "1".."1000000000000",
+        /// Layers of the transformer.
+        layers: Given<u32> in "1".."100000",
+        /// Width of the residual stream.
+        width: Given<u32> in "1".."10000000",
+        /// Tokens that attention sees.
+        context: Given<u64> in "1".."1000000000",
+        /// Achievable share of the accelerator's peak rate.
+        utilisation: Given<Ratio> in "0.0001".."1",
+        /// Time of work between two checkpoints.
+        checkpoint_interval: Given<Seconds> in "1 s".."1 yr",
+        /// Steps between two samples that are downlinked.
+        sample_interval: Maybe<u64> in "1".."1000000000000" or "no samples",
+        /// Data of one sample.
+        sample: Maybe<Bits> in "1 bit".."1e9 PB" or "no samples",
+        /// Number of accelerators the job runs on.
+        accelerators: Given<u32> in "1".."10000000" default "1",
+    }
+}
+
+section! {
+    /// Serving of a transformer.
+    pub struct Serving {
+        /// Number of parameters.
+        parameters: Given<u64> in "1".."1000000000000000",
+        /// Bits of one weight: 8 or 16.
+        weight_bits: Given<u32> in "8".."16",
+        /// Requests per day.
+        requests_per_day: Given<u64> in "1".."1000000000000000",
+        /// Tokens of a prompt.
+        prompt_tokens: Given<u64> in "1".."1000000000",
+        /// Tokens of an answer.
+        output_tokens: Given<u64> in "1".."1000000000",
+        /// Requests answered at the same time.
+        batch: Given<u32> in "1".."1000000",
+        /// Attention cache of one token.
+        kv_bits_per_token: Given<Bits> in "1 bit".."1 GB",
+        /// Where requests come from.
+        origin: Given<Origin>,
+    }
+}
+
+words! {
+    /// Where requests come from.
+    pub enum Origin {
+        /// From the ground: prompt and answer cross the link.
+        Ground = "ground",
+        /// From on board: only the work counts.
+        Onboard = "onboard",
+    }
+}
+
+section! {
+    /// Looking at images taken on board.
+    pub struct Imagery {
+        /// Images per day.
+        images_per_day: Given<u64> in "1".."1000000000000",
+        /// Whether images are taken only over sunlit ground.
+        daylight_only: Given<bool>,
+        /// Data of one raw image.
+        image: Given<Bits> in "1 bit".."1 PB",
+        /// Pixels of one image.
+        pixels: Given<u64> in "1".."1000000000000000",
+        /// Work for one pixel.
+        flop_per_pixel: Given<Flops> in "0 FLOP".."1 PFLOP",
+        /// Data of one image's result.
+        result: Given<Bits> in "0 bit".."1 PB",
+        /// Share of the raw images that is downlinked.
+        downlink_raw_share: Given<Ratio> in "0".."1",
+    }
+}
+
+section! {
+    /// The radiation environment.
+    pub struct Radiation {
+        /// Phase of the solar cycle.
+        solar_activity: Maybe<SolarActivity> or "the catalog's",
+        /// Factor on every upset rate.
+        upset_multiplier: Given<Ratio> in "0".."1e9" default "1",
+    }
+}
+
+words! {
+    /// Phase of the solar cycle.
+    pub enum SolarActivity {
+        /// Few sunspots: most cosmic rays, fewest solar protons.
+        Minimum = "minimum",
+        /// Many sunspots: fewest cosmic rays, most solar protons.
+        Maximum = "maximum",
+    }
+}
+
+section! {
+    /// Sun and Earth as the satellite sees them.
+    pub struct Environment {
+        /// Irradiance of the Sun at one astronomical unit.
+        solar_irradiance: Maybe<WattsPerSquareMeter> in "1000 W/m2".."2000 W/m2" or "the catalog's",
+        /// Share of sunlight that the Earth reflects.
+        albedo: Maybe<Ratio> in "0".."1" or "the catalog's",
+        /// Flux that the Earth emits, at its surface.
+        earth_infrared: Maybe<WattsPerSquareMeter> in "0 W/m2".."1000 W/m2" or "the catalog's",
+    }
+}
+
+section! {
+    /// What the record keeps.
+    pub struct Recording {
+        /// Steps between two rows of the time series.
+        every: Given<u64> in "1".."1000000000" default "1",
+        /// Satellites kept in full.
+        sites: Many<Name> or "all, up to the first 16",
+    }
+}
+
+items!(
+    Keys,
+    Header,
+    Site,
+    Omm,
+    SunSynchronous,
+    Walker,
+    MeanElements,
+    Array,
+    Battery,
+    Power,
+    Thermal,
+    Shielding,
+    Compute,
+    Mass,
+    Radio,
+    Downlink,
+    Uplink,
+    Station,
+    Job,
+    Radiation,
+    Environment,
+    Recording,
+);
+
+/// A mission as it was written: typed, within range, without contradictions; nothing is looked up yet.
+#[derive(Debug, Clone)]
+pub struct Mission {
+    pub(crate) source: Source,
+    pub(crate) keys: Keys,
+}
+
+impl std::ops::Deref for Mission {
+    type Target = Keys;
+    fn deref(&self) -> &Keys {
+        &self.keys
+    }
+}
+
+impl Site {
+    /// Number of satellites this entry stands for.
+    #[must_use]
+    pub fn satellites(&self) -> u32 {
+        match &self.orbit.value {
+            Orbit::Walker(walker) => *walker.satellites,
+            _ => *self.count,
+        }
+    }
+
+    /// Names of the satellites this entry stands for: NAME, or NAME-1, NAME-2 and so on where there are several.
+    pub fn names(&self) -> impl Iterator<Item = String> + '_ {
+        let alone = self.satellites() == 1 && !matches!(self.orbit.value, Orbit::Walker(_));
+        let number = move |number| if alone { self.name.to_string() } else { format!("{}-{number}", *self.name) };
+        (1..=self.satellites()).map(number)
+    }
+}
+
+impl Station {
+    /// Name of the station: its own, else the catalog's.
+    #[must_use]
+    pub fn label(&self) -> Option<&Given<Name>> {
+        self.name.as_ref().or(self.catalog.as_ref())
+    }
+}

@@ -1,0 +1,380 @@
+//! The values that keys take: names, text, counts, numbers, flags, quantities, times, element sets.
+
+use std::fmt;
+
+use sunward_units::*;
+use toml::de::DeValue;
+use toml::value::{Datetime, Offset};
+
+use crate::fault::FaultKind;
+use crate::form::{Kind, Leaf, Problem, as_written};
+
+fn problem<T>(kind: FaultKind, message: String, help: Option<&str>) -> Result<T, Problem> {
+    Err(Problem { kind, message, help: help.map(str::to_owned) })
+}
+
+fn text<'a>(value: &'a DeValue<'_>, expected: &str) -> Result<&'a str, Problem> {
+    match value.as_str() {
+        Some(text) => Ok(text),
+        None => problem(FaultKind::WrongType, format!("got a {}; expected {expected}", value.type_str()), None),
+    }
+}
+
+/// The name of a thing in the mission or of an entry of the catalog.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(String);
+
+impl Name {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Greatest length of a [`Name`].
+pub(crate) const NAME_LENGTH_MAX: usize = 64;
+
+impl Leaf for Name {
+    fn kind() -> Kind {
+        Kind::Name
+    }
+    fn read(value: &DeValue<'_>) -> Result<Self, Problem> {
+        let name = text(value, "a name as text")?;
+        let letters = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+        if letters && (1..=NAME_LENGTH_MAX).contains(&name.len()) {
+            return Ok(Self(name.to_owned()));
+        }
+        let expected =
+            format!("expected 1..={NAME_LENGTH_MAX} of the letters a-z, A-Z, digits, \"-\", \"_\" and \".\"");
+        problem(FaultKind::Form, format!("name {name:?} is not a name; {expected}"), None)
+    }
+    fn canonical(&self) -> toml::Value {
+        self.0.as_str().into()
+    }
+    fn placeholder() -> Self {
+        Self(String::new())
+    }
+}
+
+impl Leaf for String {
+    fn kind() -> Kind {
+        Kind::Text
+    }
+    fn read(value: &DeValue<'_>) -> Result<Self, Problem> {
+        let text = text(value, "text in quotes")?;
+        if text.trim().is_empty() || text.chars().any(char::is_control) {
+            return problem(FaultKind::Form, format!("text {text:?} is not one line of text"), None);
+        }
+        Ok(text.to_owned())
+    }
+    fn canonical(&self) -> toml::Value {
+        self.as_str().into()
+    }
+    fn placeholder() -> Self {
+        String::new()
+    }
+}
+
+impl Leaf for bool {
+    fn kind() -> Kind {
+        Kind::Flag
+    }
+    fn read(value: &DeValue<'_>) -> Result<Self, Problem> {
+        let expected = || format!("got a {}; expected true or false, without quotes", value.type_str());
+        value.as_bool().ok_or_else(|| Problem { kind: FaultKind::WrongType, message: expected(), help: None })
+    }
+    fn canonical(&self) -> toml::Value {
+        (*self).into()
+    }
+    fn placeholder() -> Self {
+        false
+    }
+}
+
+macro_rules! count {
+    ($($Type:ident),+) => { $(
+        impl Leaf for $Type {
+            fn kind() -> Kind {
+                Kind::Count
+            }
+            fn read(value: &DeValue<'_>) -> Result<Self, Problem> {
+                let got = as_written(value);
+                let Some(number) = value.as_integer() else {
+                    let message = format!("{} {got} is not a whole number", value.type_str());
+                    return problem(FaultKind::WrongType, message, Some("write it without quotes, point and exponent: 7_000_000"));
+                };
+                $Type::from_str_radix(number.as_str(), number.radix()).or_else(|_| {
+                    problem(FaultKind::Range, format!("{got} is outside 0..={}", $Type::MAX.min(i64::MAX as $Type)), None)
+                })
+            }
+            fn canonical(&self) -> toml::Value {
+                toml::Value::Integer(*self as i64)
+            }
+            fn placeholder() -> Self {
+                0
+            }
+        }
+    )+ };
+}
+count!(u32, u64);
+
+impl Leaf for f64 {
+    fn kind() -> Kind {
+        Kind::Number
+    }
+    fn read(value: &DeValue<'_>) -> Result<Self, Problem> {
+        let got = as_written(value);
+        match bare_number(value) {
+            Some(number) if number.is_finite() => Ok(number),
+            Some(_) => problem(FaultKind::Range, format!("number {got} is not finite"), None),
+            None => problem(FaultKind::WrongType, format!("got a {}; expected a number", value.type_str()), None),
+        }
+    }
+    fn canonical(&self) -> toml::Value {
+        (*self).into()
+    }
+    fn placeholder() -> Self {
+        0.0
+    }
+}
+
+fn bare_number(value: &DeValue<'_>) -> Option<f64> {
+    match value {
+        DeValue::Float(number) => number.as_str().parse().ok(),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok().map(|whole| whole as f64),
+        _ => None,
+    }
+}
+
+/// Reads a quantity from text with a unit; a bare number will do for one without dimension.
+fn read_quantity<Q: Quantity>(value: &DeValue<'_>) -> Result<Q, Problem> {
+    let example = Q::UNITS[0].name;
+    if bare_number(value).is_none() && !value.is_str() {
+        let message =
+            format!("got a {}; expected {} as text, for example \"1.5 {example}\"", value.type_str(), Q::DIMENSION);
+        return problem(FaultKind::WrongType, message, None);
+    }
+    let written = as_written(value);
+    if bare_number(value).is_some_and(|number| !number.is_finite()) {
+        return problem(FaultKind::Range, format!("{} {written} is not finite", Q::DIMENSION), None);
+    }
+    written.parse::<Q>().or_else(|error| {
+        let bare = matches!(error, QuantityError::MissingUnit { .. });
+        let kind = if matches!(error, QuantityError::NotFinite { .. }) { FaultKind::Range } else { FaultKind::Unit };
+        let help =
+            bare.then(|| format!("write the unit behind the number, in quotes, for example \"{written} {example}\""));
+        Err(Problem { kind, message: error.to_string(), help })
+    })
+}
+
+macro_rules! quantities {
+    ($($Type:ident),+ $(,)?) => { $(
+        impl Leaf for $Type {
+            fn kind() -> Kind {
+                Kind::Quantity { dimension: Self::DIMENSION, units: Self::UNITS.iter().map(|unit| unit.name).collect() }
+            }
+            fn read(value: &DeValue<'_>) -> Result<Self, Problem> {
+                read_quantity(value)
+            }
+            fn canonical(&self) -> toml::Value {
+                format!("{} {}", self.0, Self::UNITS[0].name).trim_end().into()
+            }
+            fn placeholder() -> Self {
+                Self::ZERO
+            }
+        }
+    )+ };
+}
+quantities!(
+    Bits,
+    BitsPerSecond,
+    Decibels,
+    Flops,
+    Hertz,
+    Joules,
+    JoulesPerKelvin,
+    Kelvin,
+    Kilograms,
+    Meters,
+    Radians,
+    Ratio,
+    Seconds,
+    SquareMeters,
+    Watts,
+    WattsPerKelvin,
+    WattsPerSquareMeter,
+);
+
+/// A date and time in UTC, as the calendar writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Utc {
+    /// Year of the common era.
+    pub year: u16,
+    /// Month, from 1.
+    pub month: u8,
+    /// Day of the month, from 1.
+    pub day: u8,
+    /// Hour, 0..=23.
+    pub hour: u8,
+    /// Minute, 0..=59.
+    pub minute: u8,
+    /// Second, 0..=60 (60 is a leap second).
+    pub second: u8,
+    /// Nanosecond of the second.
+    pub nanosecond: u32,
+}
+
+impl fmt::Display for Utc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { year, month, day, hour, minute, second, nanosecond } = self;
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
+        if *nanosecond > 0 {
+            let digits = format!("{nanosecond:09}");
+            write!(f, ".{}", digits.trim_end_matches('0'))?;
+        }
+        f.write_str("Z")
+    }
+}
+
+/// The parts of an ISO 8601 date and time, written as text or as TOML's own.
+fn read_time(value: &DeValue<'_>, expected: &str) -> Result<Datetime, Problem> {
+    if let Some(time) = value.as_datetime() {
+        return Ok(*time);
+    }
+    let text = text(value, expected)?;
+    let refused = |error| Problem {
+        kind: FaultKind::Form,
+        message: format!("{text:?}: {error}; expected {expected}"),
+        help: None,
+    };
+    text.trim().parse::<Datetime>().map_err(refused)
+}
+
+fn read_calendar(value: &DeValue<'_>, needs_zone: bool) -> Result<Utc, Problem> {
+    let example = if needs_zone { "\"2026-07-26T04:00:00Z\"" } else { "\"2026-07-26T04:00:00.000000\"" };
+    let expected = format!("a date and time in UTC, for example {example}");
+    let parts = read_time(value, &expected)?;
+    let in_utc = match parts.offset {
+        Some(offset) => matches!(offset, Offset::Z | Offset::Custom { minutes: 0 }),
+        None => !needs_zone,
+    };
+    match (parts.date, parts.time, in_utc) {
+        (Some(date), Some(time), true) => Ok(Utc {
+            year: date.year,
+            month: date.month,
+            day: date.day,
+            hour: time.hour,
+            minute: time.minute,
+            second: time.second.unwrap_or(0),
+            nanosecond: time.nanosecond.unwrap_or(0),
+        }),
+        (Some(_), Some(_), false) => problem(
+            FaultKind::Form,
+            format!("time {} is not in UTC; expected {expected}", as_written(value)),
+            Some("end it with Z"),
+        ),
+        _ => {
+            problem(FaultKind::Form, format!("{} lacks a date or a time; expected {expected}", as_written(value)), None)
+        }
+    }
+}
+
+impl Leaf for Utc {
+    fn kind() -> Kind {
+        Kind::Utc
+    }
+    fn read(value: &DeValue<'_>) -> Result<Self, Problem> {
+        read_calendar(value, true)
+    }
+    fn canonical(&self) -> toml::Value {
+        self.to_string().into()
+    }
+    fn placeholder() -> Self {
+        Self { year: 2000, month: 1, day: 1, hour: 12, minute: 0, second: 0, nanosecond: 0 }
+    }
+}
+
+/// The epoch of an orbit mean-elements message: a date and time in UTC, which the standard writes without a zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub Utc);
+
+impl Leaf for Epoch {
+    fn kind() -> Kind {
+        Kind::Epoch
+    }
+    fn read(value: &DeValue<'_>) -> Result<Self, Problem> {
+        read_calendar(value, false).map(Self)
+    }
+    fn canonical(&self) -> toml::Value {
+        self.0.to_string().trim_end_matches('Z').into()
+    }
+    fn placeholder() -> Self {
+        Self(Utc::placeholder())
+    }
+}
+
+/// A time of day, as the time since midnight.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct LocalTime(pub Seconds);
+
+impl Leaf for LocalTime {
+    fn kind() -> Kind {
+        Kind::LocalTime
+    }
+    fn read(value: &DeValue<'_>) -> Result<Self, Problem> {
+        let parts = read_time(value, "a time of day, for example \"06:00\"")?;
+        match (parts.date, parts.time) {
+            (None, Some(time)) => {
+                let whole =
+                    u32::from(time.hour) * 3600 + u32::from(time.minute) * 60 + u32::from(time.second.unwrap_or(0));
+                Ok(Self(Seconds(f64::from(whole) + f64::from(time.nanosecond.unwrap_or(0)) * 1e-9)))
+            }
+            _ => problem(
+                FaultKind::Form,
+                format!("{} is not a time of day; expected for example \"06:00\"", as_written(value)),
+                None,
+            ),
+        }
+    }
+    fn canonical(&self) -> toml::Value {
+        let nanoseconds = (self.0.0 * 1e9).round() as u64;
+        let (whole, nanoseconds) = (nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000);
+        let clock = format!("{:02}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+        let text = if nanoseconds == 0 { clock } else { format!("{clock}.{nanoseconds:09}") };
+        text.into()
+    }
+    fn placeholder() -> Self {
+        Self(Seconds::ZERO)
+    }
+}
+
+/// The two lines of a two-line element set, each without surrounding blanks.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TwoLines(pub [String; 2]);
+
+impl Leaf for TwoLines {
+    fn kind() -> Kind {
+        Kind::TwoLines
+    }
+    fn read(value: &DeValue<'_>) -> Result<Self, Problem> {
+        let text = text(value, "the two lines of an element set as text")?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>();
+        match lines[..] {
+            [first, second] => Ok(Self([first.to_owned(), second.to_owned()])),
+            _ => problem(FaultKind::Elements, format!("element set has {} lines; expected 2", lines.len()), None),
+        }
+    }
+    fn canonical(&self) -> toml::Value {
+        self.0.join("\n").into()
+    }
+    fn placeholder() -> Self {
+        Self([String::new(), String::new()])
+    }
+}

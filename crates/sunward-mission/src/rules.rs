@@ -1,0 +1,160 @@
+//! What one key says about another.
+
+use std::collections::BTreeMap;
+
+use crate::fault::{Fault, FaultKind, nearest};
+use crate::form::{Given, Sink};
+use crate::keys::{Header, Job, MeanElements, Mission, Orbit, Site, Station, Walker, Work};
+use crate::leaf::Name;
+
+pub(crate) fn check(mission: &Mission, sink: &mut Sink) {
+    check_header(&mission.header, sink);
+    for site in &mission.sites {
+        check_site(site, sink);
+    }
+    for station in &mission.stations {
+        check_station(station, sink);
+    }
+    for job in &mission.jobs {
+        check_job(job, sink);
+    }
+    check_names(mission, sink);
+}
+
+fn conflict<T>(sink: &mut Sink, given: &Given<T>, message: String) {
+    sink.push(Fault::at(given, FaultKind::Conflict, message));
+}
+
+fn check_header(header: &Header, sink: &mut Sink) {
+    let (duration, step) = (&header.duration, &header.step);
+    if sink.sound(duration) && sink.sound(step) && **step > **duration {
+        conflict(sink, step, format!("step {} is longer than duration {}", **step, **duration));
+    }
+}
+
+fn check_site(site: &Site, sink: &mut Sink) {
+    if sink.sound(&site.count) && *site.count > 1 && !matches!(site.orbit.value, Orbit::SunSynchronous(_)) {
+        let message =
+            format!("count {} needs orbit.sun_synchronous, but the orbit is {}", *site.count, site.orbit.value.key());
+        let help = "a walker orbit counts its own satellites; other orbits hold one satellite each";
+        sink.push(Fault::at(&site.count, FaultKind::Conflict, message).with_help(help));
+    }
+    match &site.orbit.value {
+        Orbit::Walker(walker) => check_walker(walker, sink),
+        Orbit::Mean(mean) => check_mean(mean, sink),
+        Orbit::Tle(_) | Orbit::Omm(_) | Orbit::SunSynchronous(_) => {}
+    }
+}
+
+fn check_walker(walker: &Walker, sink: &mut Sink) {
+    let (satellites, planes, phasing) = (&walker.satellites, &walker.planes, &walker.phasing);
+    if !sink.sound(planes) {
+        return;
+    }
+    if sink.sound(satellites) && **satellites % **planes != 0 {
+        conflict(sink, satellites, format!("satellites {} is not a multiple of planes {}", **satellites, **planes));
+    }
+    if sink.sound(phasing) && **phasing >= **planes {
+        conflict(sink, phasing, format!("phasing {} is outside 0..={} (planes less one)", **phasing, **planes - 1));
+    }
+}
+
+fn check_mean(mean: &Given<MeanElements>, sink: &mut Sink) {
+    match (&mean.altitude, &mean.semi_major_axis) {
+        (Some(_), Some(axis)) => {
+            conflict(sink, axis, "altitude and semi_major_axis are both given; keep one".to_owned())
+        }
+        (None, None) => sink.push(Fault::missing(mean, "altitude").with_help("give altitude or semi_major_axis")),
+        _ => {}
+    }
+}
+
+fn check_station(station: &Given<Station>, sink: &mut Sink) {
+    if station.catalog.is_some() {
+        return;
+    }
+    let given = [
+        ("name", station.name.is_some()),
+        ("latitude", station.latitude.is_some()),
+        ("longitude", station.longitude.is_some()),
+        ("altitude", station.altitude.is_some()),
+        ("minimum_elevation", station.minimum_elevation.is_some()),
+        ("antenna_gain", station.antenna_gain.is_some()),
+        ("system_temperature", station.system_temperature.is_some()),
+        ("transmit_power", station.transmit_power.is_some()),
+        ("transmit_gain", station.transmit_gain.is_some()),
+        ("antennas", station.antennas.is_some()),
+    ];
+    for (key, _) in given.iter().filter(|(_, is_given)| !is_given) {
+        sink.push(
+            Fault::missing(station, key).with_help("give it, or name a station of the catalog: catalog = \"...\""),
+        );
+    }
+}
+
+fn check_job(job: &Given<Job>, sink: &mut Sink) {
+    if let Some(deadline) = &job.deadline {
+        let sound = sink.sound(deadline) && sink.sound(&job.release);
+        if sound && **deadline <= *job.release {
+            conflict(sink, deadline, format!("deadline {} is not after release {}", **deadline, *job.release));
+        }
+    }
+    match &job.work {
+        Work::Training(training) => match (&training.sample_interval, &training.sample) {
+            (Some(interval), None) => {
+                sink.push(Fault::at(interval, FaultKind::MissingKey, "sample_interval without sample"))
+            }
+            (None, Some(sample)) => {
+                sink.push(Fault::at(sample, FaultKind::MissingKey, "sample without sample_interval"))
+            }
+            _ => {}
+        },
+        Work::Serving(serving) => {
+            let bits = &serving.weight_bits;
+            if sink.sound(bits) && !matches!(**bits, 8 | 16) {
+                sink.push(Fault::at(bits, FaultKind::Range, format!("weight_bits {} is neither 8 nor 16", **bits)));
+            }
+        }
+        Work::Imagery(_) => {}
+    }
+}
+
+/// Names are given once, and every name that is used is given.
+fn check_names(mission: &Mission, sink: &mut Sink) {
+    let mut satellites = BTreeMap::new();
+    for site in mission.sites.iter().filter(|site| !site.name.as_str().is_empty()) {
+        for name in site.names() {
+            if let Some(first) = satellites.insert(name.clone(), &site.name) {
+                duplicate(sink, &site.name, "satellite", &name, first);
+            }
+        }
+    }
+    check_unique(mission.stations.iter().filter_map(|station| station.label()), "station", sink);
+    check_unique(mission.jobs.iter().map(|job| &job.name), "job", sink);
+    for name in mission.jobs.iter().filter_map(|job| job.site.as_ref()).chain(&mission.record.sites) {
+        if sink.sound(name) && !satellites.contains_key(name.as_str()) {
+            let near = nearest(name.as_str(), satellites.keys().map(String::as_str));
+            let known = satellites.keys().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let help = near.map_or_else(|| format!("satellites are {known}"), |near| format!("did you mean {near:?}?"));
+            sink.push(
+                Fault::at(name, FaultKind::UnknownName, format!("no satellite is named {:?}", name.as_str()))
+                    .with_help(help),
+            );
+        }
+    }
+    check_unique(mission.record.sites.iter(), "recorded satellite", sink);
+}
+
+fn check_unique<'a>(names: impl Iterator<Item = &'a Given<Name>>, what: &str, sink: &mut Sink) {
+    let mut seen = BTreeMap::new();
+    for name in names.filter(|name| !name.as_str().is_empty()) {
+        if let Some(first) = seen.insert(name.as_str(), name) {
+            duplicate(sink, name, what, name.as_str(), first);
+        }
+    }
+}
+
+fn duplicate(sink: &mut Sink, name: &Given<Name>, what: &str, text: &str, first: &Given<Name>) {
+    let message = format!("{what} {text:?} is named twice");
+    sink.push(Fault::at(name, FaultKind::DuplicateName, message).with_help(format!("the first is {}", first.path)));
+}
