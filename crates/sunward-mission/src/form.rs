@@ -125,7 +125,7 @@ pub enum Kind {
     /// One of these words.
     Words(&'static [Word]),
     /// A date and time in UTC.
-    Utc,
+    Instant,
     /// A date and time in UTC as CCSDS writes it, without a zone.
     Epoch,
     /// A time of day.
@@ -163,11 +163,16 @@ pub(crate) struct Problem {
 }
 
 /// A value that is not a section: text, number, flag, quantity, word.
-pub(crate) trait Leaf: Sized + PartialOrd {
+pub(crate) trait Leaf: Sized {
     fn kind() -> Kind;
     fn read(value: &DeValue<'_>) -> Result<Self, Problem>;
     fn canonical(&self) -> toml::Value;
+    /// Stands in for a value that cannot be read, whose fault is told.
     fn placeholder() -> Self;
+    /// Whether it is below the first or above the second bound.
+    fn outside(&self, _: Bounds) -> bool {
+        false
+    }
 }
 
 /// Anything that stands behind a key: a leaf or a section.
@@ -203,10 +208,7 @@ impl<T: Leaf> Item for T {
 }
 
 fn within<T: Leaf>(read: T, value: &DeValue<'_>, place: &Place, bounds: Option<Bounds>) -> Result<T, Problem> {
-    let Some((low, high)) = bounds else { return Ok(read) };
-    if read >= constant(low) && read <= constant(high) {
-        return Ok(read);
-    }
+    let Some((low, high)) = bounds.filter(|bounds| read.outside(*bounds)) else { return Ok(read) };
     let message = format!("{} {} is outside {low}..={high}", place.key(), as_written(value));
     Err(Problem { kind: FaultKind::Range, message, help: None })
 }
@@ -274,7 +276,7 @@ impl<'a, 'i> Reader<'a, 'i> {
     }
 
     /// The index of the word under `key`, with a fault where there is none.
-    pub(crate) fn word(&mut self, key: &'static str, words: &[Word]) -> Option<usize> {
+    pub(crate) fn word(&mut self, key: &'static str, words: &[&str]) -> Option<usize> {
         let Some((value, place)) = self.get(key) else {
             let place = self.lacking(key);
             self.sink.push(Fault::at(&place, FaultKind::MissingKey, format!("missing key {}", place.path)));
@@ -487,38 +489,31 @@ macro_rules! items {
 }
 pub(crate) use items;
 
-/// Declares an enumeration of words.
+/// Declares an enumeration of words, or the words of an enumeration declared in another crate.
 macro_rules! words {
     ($(#[doc = $doc:literal])+ pub enum $Name:ident { $( $(#[doc = $word_doc:literal])+ $Variant:ident = $word:literal ),+ $(,)? }) => {
         $(#[doc = $doc])+
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum $Name { $( $(#[doc = $word_doc])+ $Variant, )+ }
 
-        impl $Name {
-            /// Every variant, in the order of the words.
-            pub const ALL: &'static [Self] = &[$(Self::$Variant),+];
-            const WORDS: &'static [$crate::form::Word] = &[$(
-                $crate::form::Word { word: $word, doc: concat!($($word_doc),+) }
-            ),+];
-            /// The word as written in a mission.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                Self::WORDS[self as usize].word
-            }
-        }
-
+        words! { for $Name { $( $(#[doc = $word_doc])+ $Variant = $word ),+ } }
+    };
+    (for $Name:ident { $( $(#[doc = $word_doc:literal])+ $Variant:ident = $word:literal ),+ $(,)? }) => {
         impl $crate::form::Leaf for $Name {
             fn kind() -> $crate::form::Kind {
-                $crate::form::Kind::Words(Self::WORDS)
+                const WORDS: &[$crate::form::Word] =
+                    &[$( $crate::form::Word { word: $word, doc: concat!($($word_doc),+) } ),+];
+                $crate::form::Kind::Words(WORDS)
             }
             fn read(value: &toml::de::DeValue<'_>) -> Result<Self, $crate::form::Problem> {
-                $crate::form::read_word(value, Self::WORDS).map(|index| Self::ALL[index])
+                let index = $crate::form::read_word(value, &[$($word),+])?;
+                Ok([$(Self::$Variant),+][index])
             }
             fn canonical(&self) -> toml::Value {
-                self.as_str().into()
+                match self { $( Self::$Variant => $word.into(), )+ }
             }
             fn placeholder() -> Self {
-                Self::ALL[0]
+                [$(Self::$Variant),+][0]
             }
         }
     };
@@ -526,17 +521,16 @@ macro_rules! words {
 pub(crate) use words;
 
 /// The index among `words` of the word `value`.
-pub(crate) fn read_word(value: &DeValue<'_>, words: &[Word]) -> Result<usize, Problem> {
-    let names = words.iter().map(|word| word.word);
-    let list = names.clone().collect::<Vec<_>>().join(", ");
+pub(crate) fn read_word(value: &DeValue<'_>, words: &[&str]) -> Result<usize, Problem> {
+    let list = words.join(", ");
     let Some(text) = value.as_str() else {
         let message = format!("got a {}; expected one of the words {list}", value.type_str());
         return Err(Problem { kind: FaultKind::WrongType, message, help: None });
     };
-    words.iter().position(|word| word.word == text).ok_or_else(|| Problem {
+    words.iter().position(|word| *word == text).ok_or_else(|| Problem {
         kind: FaultKind::UnknownWord,
         message: format!("unknown word {text:?}; expected one of {list}"),
-        help: suggestion(text, names),
+        help: suggestion(text, words.iter().copied()),
     })
 }
 
@@ -656,7 +650,7 @@ macro_rules! tagged {
                 let readers: &[fn(&mut $crate::form::Reader<'_, '_>) -> Self] =
                     &[$( |reader| Self::$Variant($crate::form::Section::read_keys(reader)) ),+];
                 let keys = [$( <$inner as $crate::form::Section>::keys ),+];
-                match reader.word(key, Self::WORDS) {
+                match reader.word(key, &[$($word),+]) {
                     Some(index) => {
                         let read = readers[index](reader);
                         for (word, keys) in Self::WORDS.iter().zip(keys) {

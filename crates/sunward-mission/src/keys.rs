@@ -2,11 +2,13 @@
 //!
 //! The JSON schema and `docs/missions.md` are made from this module.
 
+use sunward_astro::time::Instant;
+pub use sunward_catalog::platform::{Pointing, RadiatorOrientation};
 use sunward_units::*;
 
 use crate::fault::Source;
 use crate::form::{Given, Many, Maybe, Tagged, forms, items, section, tagged, words};
-use crate::leaf::{Epoch, LocalTime, Name, TwoLines, Utc};
+use crate::leaf::{Epoch, LocalTime, Name, TwoLines};
 
 section! {
     /// What a mission file holds.
@@ -34,7 +36,7 @@ section! {
         /// Name of the mission, for people.
         name: Given<String>,
         /// Instant at which the run starts.
-        start: Given<Utc>,
+        start: Given<Instant>,
         /// How long the run lasts.
         duration: Given<Seconds> in "1 s".."20 yr",
         /// Time step of power, heat and work; events inside a step keep their own times.
@@ -209,8 +211,7 @@ section! {
 }
 
 words! {
-    /// How a solar array is turned.
-    pub enum Pointing {
+    for Pointing {
         /// Two axes: the normal points at the Sun.
         SunTracking = "sun-tracking",
         /// One axis, along the orbit's normal.
@@ -287,8 +288,7 @@ section! {
 }
 
 words! {
-    /// How a radiator is turned.
-    pub enum RadiatorOrientation {
+    for RadiatorOrientation {
         /// Its normal points at the Earth.
         Nadir = "nadir",
         /// Its normal points away from the Earth.

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use sunward_astro::time::{Instant, TimeError};
 use sunward_units::*;
 use toml::de::DeValue;
-use toml::value::{Datetime, Offset};
+use toml::value::Datetime;
 
 use crate::fault::FaultKind;
-use crate::form::{Kind, Leaf, Problem, as_written};
+use crate::form::{Bounds, Kind, Leaf, Problem, as_written, constant};
 
 fn problem<T>(kind: FaultKind, message: String, help: Option<&str>) -> Result<T, Problem> {
     Err(Problem { kind, message, help: help.map(str::to_owned) })
@@ -120,6 +121,9 @@ macro_rules! count {
             fn placeholder() -> Self {
                 0
             }
+            fn outside(&self, bounds: Bounds) -> bool {
+                !(constant(bounds.0)..=constant(bounds.1)).contains(self)
+            }
         }
     )+ };
 }
@@ -142,6 +146,9 @@ impl Leaf for f64 {
     }
     fn placeholder() -> Self {
         0.0
+    }
+    fn outside(&self, bounds: Bounds) -> bool {
+        !(constant(bounds.0)..=constant(bounds.1)).contains(self)
     }
 }
 
@@ -189,6 +196,9 @@ macro_rules! quantities {
             fn placeholder() -> Self {
                 Self::ZERO
             }
+            fn outside(&self, bounds: Bounds) -> bool {
+                !(constant(bounds.0)..=constant(bounds.1)).contains(self)
+            }
         }
     )+ };
 }
@@ -212,111 +222,54 @@ quantities!(
     WattsPerSquareMeter,
 );
 
-/// A date and time in UTC, as the calendar writes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Utc {
-    /// Year of the common era.
-    pub year: u16,
-    /// Month, from 1.
-    pub month: u8,
-    /// Day of the month, from 1.
-    pub day: u8,
-    /// Hour, 0..=23.
-    pub hour: u8,
-    /// Minute, 0..=59.
-    pub minute: u8,
-    /// Second, 0..=60 (60 is a leap second).
-    pub second: u8,
-    /// Nanosecond of the second.
-    pub nanosecond: u32,
-}
-
-impl fmt::Display for Utc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { year, month, day, hour, minute, second, nanosecond } = self;
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
-        if *nanosecond > 0 {
-            let digits = format!("{nanosecond:09}");
-            write!(f, ".{}", digits.trim_end_matches('0'))?;
-        }
-        f.write_str("Z")
+/// The text of a time, from text or from TOML's own date and time.
+fn time_text(value: &DeValue<'_>, expected: &str) -> Result<String, Problem> {
+    match value.as_datetime() {
+        Some(time) => Ok(time.to_string()),
+        None => text(value, expected).map(str::to_owned),
     }
 }
 
-/// The parts of an ISO 8601 date and time, written as text or as TOML's own.
-fn read_time(value: &DeValue<'_>, expected: &str) -> Result<Datetime, Problem> {
-    if let Some(time) = value.as_datetime() {
-        return Ok(*time);
-    }
-    let text = text(value, expected)?;
-    let refused = |error| Problem {
-        kind: FaultKind::Form,
-        message: format!("{text:?}: {error}; expected {expected}"),
-        help: None,
-    };
-    text.trim().parse::<Datetime>().map_err(refused)
+fn instant(read: Result<Instant, TimeError>) -> Result<Instant, Problem> {
+    read.map_err(|error| {
+        let kind = if matches!(error, TimeError::OutOfRange { .. }) { FaultKind::Range } else { FaultKind::Form };
+        Problem { kind, message: error.to_string(), help: None }
+    })
 }
 
-fn read_calendar(value: &DeValue<'_>, needs_zone: bool) -> Result<Utc, Problem> {
-    let example = if needs_zone { "\"2026-07-26T04:00:00Z\"" } else { "\"2026-07-26T04:00:00.000000\"" };
-    let expected = format!("a date and time in UTC, for example {example}");
-    let parts = read_time(value, &expected)?;
-    let in_utc = match parts.offset {
-        Some(offset) => matches!(offset, Offset::Z | Offset::Custom { minutes: 0 }),
-        None => !needs_zone,
-    };
-    match (parts.date, parts.time, in_utc) {
-        (Some(date), Some(time), true) => Ok(Utc {
-            year: date.year,
-            month: date.month,
-            day: date.day,
-            hour: time.hour,
-            minute: time.minute,
-            second: time.second.unwrap_or(0),
-            nanosecond: time.nanosecond.unwrap_or(0),
-        }),
-        (Some(_), Some(_), false) => problem(
-            FaultKind::Form,
-            format!("time {} is not in UTC; expected {expected}", as_written(value)),
-            Some("end it with Z"),
-        ),
-        _ => {
-            problem(FaultKind::Form, format!("{} lacks a date or a time; expected {expected}", as_written(value)), None)
-        }
-    }
-}
-
-impl Leaf for Utc {
+impl Leaf for Instant {
     fn kind() -> Kind {
-        Kind::Utc
+        Kind::Instant
     }
     fn read(value: &DeValue<'_>) -> Result<Self, Problem> {
-        read_calendar(value, true)
+        let text = time_text(value, "a date and time in UTC as text, for example \"2026-07-26T04:00:00Z\"")?;
+        instant(Instant::from_utc_text(&text))
     }
     fn canonical(&self) -> toml::Value {
-        self.to_string().into()
+        format!("{self:.9}").into()
     }
     fn placeholder() -> Self {
-        Self { year: 2000, month: 1, day: 1, hour: 12, minute: 0, second: 0, nanosecond: 0 }
+        Self::J2000
     }
 }
 
 /// The epoch of an orbit mean-elements message: a date and time in UTC, which the standard writes without a zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Epoch(pub Utc);
+pub struct Epoch(pub Instant);
 
 impl Leaf for Epoch {
     fn kind() -> Kind {
         Kind::Epoch
     }
     fn read(value: &DeValue<'_>) -> Result<Self, Problem> {
-        read_calendar(value, false).map(Self)
+        let text = time_text(value, "a date and time in UTC as text, for example \"2026-07-26T03:50:49.844160\"")?;
+        instant(Instant::from_civil_text(text.trim_end_matches('Z'))).map(Self)
     }
     fn canonical(&self) -> toml::Value {
-        self.0.to_string().trim_end_matches('Z').into()
+        format!("{:.9}", self.0).trim_end_matches('Z').into()
     }
     fn placeholder() -> Self {
-        Self(Utc::placeholder())
+        Self(Instant::J2000)
     }
 }
 
@@ -329,7 +282,14 @@ impl Leaf for LocalTime {
         Kind::LocalTime
     }
     fn read(value: &DeValue<'_>) -> Result<Self, Problem> {
-        let parts = read_time(value, "a time of day, for example \"06:00\"")?;
+        let expected = "a time of day as text, for example \"06:00\"";
+        let written = time_text(value, expected)?;
+        let refused = || Problem {
+            kind: FaultKind::Form,
+            message: format!("{written:?} is not a time of day; expected for example \"06:00\""),
+            help: None,
+        };
+        let parts = written.trim().parse::<Datetime>().map_err(|_| refused())?;
         match (parts.date, parts.time) {
             (None, Some(time)) => {
                 let whole =

@@ -22,6 +22,6 @@ mod schema;
 pub use fault::{Fault, FaultKind, Faults, Source, Span, nearest};
 pub use form::{Given, Kind, Many, Maybe, Need, Place, Tagged, Word};
 pub use keys::Mission;
-pub use leaf::{Epoch, LocalTime, Name, TwoLines, Utc};
+pub use leaf::{Epoch, LocalTime, Name, TwoLines};
 pub use read::MISSION_SIZE_MAX_BYTES;
 pub use schema::{Key, reference_markdown, schema};

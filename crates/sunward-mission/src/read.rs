@@ -1,6 +1,5 @@
 //! Text to mission, and mission to canonical text and hash.
 
-use sha2::{Digest, Sha256};
 use toml::de::{DeTable, DeValue};
 
 use crate::fault::{Fault, FaultKind, Faults, Source};
@@ -64,10 +63,10 @@ impl Mission {
         serde_json::to_value(section_table(&self.keys)).expect("TOML without dates has a JSON form")
     }
 
-    /// SHA-256 of [`Mission::to_toml`], in hexadecimal: blanks, comments, order and units of the text do not change it.
+    /// BLAKE3 of [`Mission::to_toml`], in hexadecimal: blanks, comments, order and units of the text do not change it.
     #[must_use]
     pub fn hash(&self) -> String {
-        Sha256::digest(self.to_toml()).iter().map(|byte| format!("{byte:02x}")).collect()
+        blake3::hash(self.to_toml().as_bytes()).to_hex().to_string()
     }
 }
 

@@ -1,0 +1,338 @@
+//! The world a mission compiles to: immutable, everything looked up; nothing is parsed or chosen after this point.
+//!
+//! A design is stated once; the satellites that share it are rows of [`World::sites`].
+
+use serde::Serialize;
+use sunward_astro::elements::Elements;
+use sunward_astro::mean::MeanElements;
+use sunward_astro::station::Station as Mast;
+use sunward_astro::time::{Instant, Span};
+use sunward_link::RadioLink;
+use sunward_units::{
+    Bits, FlopsPerSecond, Joules, JoulesPerKelvin, Kelvin, Kilograms, Meters, PerKelvin, PerSecond, Radians, Ratio, Seconds,
+    SquareMeters, Watts, WattsPerKelvin, WattsPerSquareMeter,
+};
+use sunward_work::demand::Demand;
+
+use crate::keys::{Pointing, RadiatorOrientation, SolarActivity};
+
+/// Everything a run needs.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// Mission name.
+    pub name: String,
+    /// Content hash of the mission.
+    pub mission_hash: String,
+    /// Content hash of the catalog.
+    pub catalog_hash: String,
+    /// Seed of every random stream.
+    pub seed: u64,
+    /// First instant.
+    pub start: Instant,
+    /// Step.
+    pub step: Span,
+    /// Number of steps.
+    pub steps: u64,
+    /// Steps between two plans of the scheduler.
+    pub planning_steps: u64,
+    /// Irradiance of the Sun at one astronomical unit.
+    pub solar_irradiance: WattsPerSquareMeter,
+    /// Share of sunlight that the Earth reflects.
+    pub albedo: Ratio,
+    /// Flux that the Earth emits, at its surface.
+    pub earth_infrared: WattsPerSquareMeter,
+    /// Phase of the solar cycle.
+    pub solar_activity: SolarActivity,
+    /// Factor on every upset rate.
+    pub upset_multiplier: Ratio,
+    /// Designs, `[design]`.
+    pub designs: Vec<Design>,
+    /// Satellites, `[site]`.
+    pub sites: Vec<Site>,
+    /// Ground stations, `[station]`.
+    pub stations: Vec<Station>,
+    /// Links of every design with every station, `[design][station]`.
+    pub links: Vec<Vec<Links>>,
+    /// Jobs, `[job]`.
+    pub jobs: Vec<Job>,
+    /// Steps in a row of the record.
+    pub record_every: u64,
+    /// Sites recorded in full, in order.
+    pub recorded: Vec<u32>,
+    /// Where every resolved value came from.
+    pub assumptions: Vec<Assumption>,
+}
+
+/// One satellite of a design.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Name.
+    pub name: String,
+    /// Index into [`World::designs`].
+    pub design: u32,
+    /// Where it flies.
+    pub orbit: Orbit,
+}
+
+/// How a satellite's place is found.
+#[derive(Debug, Clone)]
+pub enum Orbit {
+    /// SGP4 from published elements.
+    Sgp4(Box<Elements>),
+    /// Mean elements with secular J2 rates.
+    Mean(MeanElements),
+}
+
+/// Machinery that one or many satellites share.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Design {
+    /// Solar array.
+    pub array: Array,
+    /// Battery.
+    pub battery: Battery,
+    /// Regulation and loads.
+    pub power: Power,
+    /// Heat network.
+    pub thermal: Thermal,
+    /// Aluminium around the electronics.
+    pub shielding: Meters,
+    /// Accelerators and host.
+    pub compute: Compute,
+    /// Mass without propellant.
+    pub dry_mass: Kilograms,
+    /// Power the transmitter draws from the bus while on.
+    pub transmitter_draw: Watts,
+    /// Radio power it sends out.
+    pub transmit_power: Watts,
+}
+
+/// Solar array.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Array {
+    /// Area of the cells.
+    pub area: SquareMeters,
+    /// How it is turned.
+    pub pointing: Pointing,
+    /// Angle between its normal and its aim.
+    pub pointing_error: Radians,
+    /// Efficiency at 28 degC at the start of the run, ageing included.
+    pub efficiency: Ratio,
+    /// Relative change of efficiency per kelvin.
+    pub temperature_coefficient: PerKelvin,
+    /// Share of output lost per second, compounding.
+    pub degradation: PerSecond,
+    /// Solar absorptance.
+    pub absorptance: Ratio,
+    /// Infrared emissivity of the front.
+    pub emissivity_front: Ratio,
+    /// Infrared emissivity of the back.
+    pub emissivity_back: Ratio,
+    /// Heat capacity of the whole array.
+    pub heat_capacity: JoulesPerKelvin,
+}
+
+/// Battery.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Battery {
+    /// Energy when new.
+    pub energy: Joules,
+    /// Share of the new energy it can hold at the start of the run.
+    pub health: Ratio,
+    /// Share of its present capacity that may be drawn by other than essential loads.
+    pub depth_of_discharge_max: Ratio,
+    /// Stored share of the present capacity at the start.
+    pub state_of_charge: Ratio,
+    /// Greatest charge power over the energy when new.
+    pub charge_rate_max: PerSecond,
+    /// Greatest discharge power over the energy when new.
+    pub discharge_rate_max: PerSecond,
+    /// Energy stored over energy put in.
+    pub charge_efficiency: Ratio,
+    /// Energy delivered over energy taken out.
+    pub discharge_efficiency: Ratio,
+    /// Share of capacity lost per second at rest.
+    pub calendar_fade: PerSecond,
+    /// Share of capacity lost per equivalent full cycle at this design's greatest depth.
+    pub cycle_fade: Ratio,
+    /// Bus temperature below which it must not be charged.
+    pub charge_temperature_min: Kelvin,
+}
+
+/// Regulation and loads.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Power {
+    /// From the array to the bus.
+    pub array_regulator: Ratio,
+    /// Into the battery, and again out of it.
+    pub battery_regulator: Ratio,
+    /// From the bus to the loads.
+    pub distribution: Ratio,
+    /// Essential load.
+    pub bus_load: Watts,
+    /// Survival heater.
+    pub heater_power: Watts,
+    /// Bus temperature below which the heater is on.
+    pub heater_setpoint: Kelvin,
+}
+
+/// Heat network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Thermal {
+    /// Area of the radiator's panel.
+    pub radiator_area: SquareMeters,
+    /// Faces that radiate.
+    pub radiator_faces: u32,
+    /// How it is turned.
+    pub radiator_orientation: RadiatorOrientation,
+    /// Infrared emissivity.
+    pub emissivity: Ratio,
+    /// Solar absorptance.
+    pub absorptance: Ratio,
+    /// Board and cold plate.
+    pub board_heat_capacity: JoulesPerKelvin,
+    /// Body.
+    pub bus_heat_capacity: JoulesPerKelvin,
+    /// Radiator.
+    pub radiator_heat_capacity: JoulesPerKelvin,
+    /// Board to radiator.
+    pub board_to_radiator: WattsPerKelvin,
+    /// Board to bus.
+    pub board_to_bus: WattsPerKelvin,
+    /// Bus to radiator.
+    pub bus_to_radiator: WattsPerKelvin,
+    /// Area through which the bus exchanges heat with space.
+    pub bus_effective_area: SquareMeters,
+    /// Effective emissivity of its insulation.
+    pub bus_effective_emissivity: Ratio,
+    /// Temperature of every node at the start.
+    pub initial_temperature: Kelvin,
+}
+
+/// Accelerators of one site and their host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compute {
+    /// Accelerator, by catalog name.
+    pub accelerator: String,
+    /// How many.
+    pub count: u32,
+    /// Peak memory bandwidth of one.
+    pub bandwidth: sunward_units::BitsPerSecond,
+    /// Memory of one.
+    pub memory: Bits,
+    /// Power of one at full load.
+    pub power: Watts,
+    /// Idle power of one.
+    pub idle_power: Watts,
+    /// Share of dynamic power that memory takes.
+    pub memory_power_share: Ratio,
+    /// Lowest clock over boost clock.
+    pub clock_floor: Ratio,
+    /// Voltage at the lowest clock over that at boost clock.
+    pub voltage_floor: Ratio,
+    /// Chip temperature the governor holds.
+    pub throttle_temperature: Kelvin,
+    /// Chip temperature at which the part switches off.
+    pub shutdown_temperature: Kelvin,
+    /// Heat capacity of one chip.
+    pub chip_heat_capacity: JoulesPerKelvin,
+    /// Conductance from one chip to its board.
+    pub chip_to_board: WattsPerKelvin,
+    /// Permanent failures per second and part.
+    pub failure_rate: PerSecond,
+    /// From a hang to running work again.
+    pub reboot_time: Seconds,
+    /// Whether single bit flips in memory are corrected.
+    pub memory_corrected: bool,
+    /// Power of the host while any job runs.
+    pub host_power: Watts,
+    /// Power of the host while none does.
+    pub host_idle_power: Watts,
+    /// Storage.
+    pub storage: Bits,
+}
+
+/// A ground station.
+#[derive(Debug, Clone)]
+pub struct Station {
+    /// Name.
+    pub name: String,
+    /// Place and mask.
+    pub mast: Mast,
+    /// Satellites served at the same time.
+    pub antennas: u32,
+}
+
+/// Both directions between a design and a station.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Links {
+    /// To the ground.
+    pub down: RadioLink,
+    /// From the ground.
+    pub up: RadioLink,
+}
+
+/// A job, looked up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Name.
+    pub name: String,
+    /// 9 goes first.
+    pub priority: u8,
+    /// The site it must run on.
+    pub site: Option<u32>,
+    /// Earliest begin.
+    pub release: Instant,
+    /// Latest end.
+    pub deadline: Option<Instant>,
+    /// Data to carry up before it begins.
+    pub input: Bits,
+    /// Data to carry down at its end.
+    pub output: Bits,
+    /// Accelerators it uses; all of a site if `None`.
+    pub accelerators: Option<u32>,
+    /// Achievable share of the peak rate.
+    pub utilisation: Ratio,
+    /// What it computes.
+    pub demand: Demand,
+    /// Peak rate of one accelerator of each design in the job's precision, `[design]`.
+    pub peak: Vec<Option<FlopsPerSecond>>,
+}
+
+/// Where one resolved value came from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Assumption {
+    /// Key path, for example `site[0].array.area`.
+    pub key: String,
+    /// The value, with unit.
+    pub value: String,
+    /// Lowest plausible value, empty where the mission gave the value.
+    pub low: String,
+    /// Highest plausible value.
+    pub high: String,
+    /// Source and date; "mission" where the mission gave the value.
+    pub source: String,
+    /// "published", "measured", "derived", "assumption" or "given".
+    pub kind: String,
+    /// Why this value and this range.
+    pub reason: String,
+}
+
+impl World {
+    /// The design of a site.
+    #[must_use]
+    pub fn design(&self, site: usize) -> &Design {
+        &self.designs[self.sites[site].design as usize]
+    }
+
+    /// The instant at which step `index` begins.
+    #[must_use]
+    pub fn instant(&self, index: u64) -> Instant {
+        self.start + self.step * index as i64
+    }
+
+    /// The instant at which the run ends.
+    #[must_use]
+    pub fn end(&self) -> Instant {
+        self.instant(self.steps)
+    }
+}
