@@ -3,4 +3,5 @@
 //! Instants are integers (nanoseconds of TAI), positions and velocities are columns in metres and metres per second.
 
 pub mod magnetic;
+pub mod elements;
 pub mod time;

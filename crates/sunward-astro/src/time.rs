@@ -260,6 +260,12 @@ impl Instant {
         Self(day * DAY_NS - HALF_DAY_NS + tai_minus_utc_s(day) * NS_PER_S + of_day_ns)
     }
 
+    /// The instant `of_day_ns` after midnight UTC of a day of the year, from 1.
+    pub(crate) fn from_year_and_day(year: i64, ordinal: i64, of_day_ns: i64) -> Result<Self, TimeError> {
+        let (year, month, day) = month_and_day(year, ordinal)?;
+        Ok(Self::from_utc_day(day_number(year, month, day), of_day_ns))
+    }
+
     /// The UTC date and time of day.
     #[must_use]
     pub fn calendar(self) -> Calendar {
