@@ -29,7 +29,7 @@ pub enum FaultKind {
     /// A quantity without unit, or with one of another dimension, or without a number.
     Unit,
     /// A value outside what the key allows.
-    Range,
+    OutOfRange,
     /// A word that is none of the key's.
     UnknownWord,
     /// Text that is not in the form the key needs.
@@ -129,11 +129,18 @@ impl Source {
     }
 }
 
+/// Greatest number of faults that are kept; more are only counted.
+pub const FAULTS_MAX: usize = 1000;
+/// Characters of a line that [`Faults::to_text`] shows before the caret, and in all.
+const SHOWN_BEFORE: usize = 80;
+const SHOWN: usize = 160;
+
 /// All faults of one mission, in the order of the text; never empty.
 #[derive(Debug, Clone)]
 pub struct Faults {
     source: Source,
     faults: Vec<Fault>,
+    more: usize,
 }
 
 impl Faults {
@@ -146,17 +153,20 @@ impl Faults {
         assert!(!faults.is_empty(), "Faults holds at least one fault");
         faults.sort_by(|a, b| (a.span.start, &a.path).cmp(&(b.span.start, &b.path)));
         let text = source.text();
-        let (mut at, mut line, mut line_start) = (0, 1, 0);
+        let (mut at, mut line, mut column) = (0, 1, 1);
         for fault in &mut faults {
-            let start = fault.span.start.min(text.len());
-            for (offset, _) in text[at..start].match_indices('\n') {
-                (line, line_start) = (line + 1, at + offset + 1);
+            for letter in text[at..fault.span.start].chars() {
+                (line, column) = if letter == '\n' { (line + 1, 1) } else { (line, column + 1) };
             }
-            at = start;
-            fault.line = line;
-            fault.column = text[line_start..start].chars().count() + 1;
+            at = fault.span.start;
+            (fault.line, fault.column) = (line, column);
         }
-        Self { source: source.clone(), faults }
+        Self { source: source.clone(), faults, more: 0 }
+    }
+
+    /// The same with `more` faults that are counted but not kept.
+    pub(crate) fn and_more(self, more: usize) -> Self {
+        Self { more, ..self }
     }
 
     /// Every fault, in the order of the text.
@@ -179,27 +189,32 @@ impl Faults {
     }
 
     fn fault_text(&self, fault: &Fault) -> String {
-        let line = self.source.text().lines().nth(fault.line - 1).unwrap_or_default();
+        let text = self.source.text();
+        let line_start = text[..fault.span.start].rfind('\n').map_or(0, |newline| newline + 1);
         let before = fault.column - 1;
-        let spanned = self.source.text()[fault.span.clone()].lines().next().unwrap_or_default();
-        let carets = "^".repeat(spanned.chars().count().max(1));
+        let hidden = before.saturating_sub(SHOWN_BEFORE);
+        let letters = text[line_start..].chars().take_while(|letter| !matches!(letter, '\n' | '\r'));
+        let line = letters.skip(hidden).take(SHOWN).collect::<String>();
+        let spanned = text[fault.span.clone()].lines().next().unwrap_or_default().chars().count();
+        let carets = "^".repeat(spanned.clamp(1, SHOWN - (before - hidden)));
         let gutter = " ".repeat(fault.line.to_string().len());
-        let mut text = format!("{}:{}:{}: {}\n", self.source.file_name(), fault.line, fault.column, fault.message);
-        text += &format!(" {} | {line}\n {gutter} | {}{carets}\n", fault.line, " ".repeat(before));
+        let mut out = format!("{}:{}:{}: {}\n", self.source.file_name(), fault.line, fault.column, fault.message);
+        out += &format!(" {} | {line}\n {gutter} | {}{carets}\n", fault.line, " ".repeat(before - hidden));
         if !fault.path.is_empty() {
-            text += &format!(" {gutter} = key: {}\n", fault.path);
+            out += &format!(" {gutter} = key: {}\n", fault.path);
         }
         if let Some(help) = &fault.help {
-            text += &format!(" {gutter} = help: {help}\n");
+            out += &format!(" {gutter} = help: {help}\n");
         }
-        text
+        out
     }
 }
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.faults.len();
-        write!(f, "mission {} has {count} fault{}", self.source.file_name(), if count == 1 { "" } else { "s" })
+        let (file, count) = (self.source.file_name(), self.faults.len() + self.more);
+        write!(f, "mission {file} has {count} fault{}", if count == 1 { "" } else { "s" })?;
+        if self.more > 0 { write!(f, ", {} of which are told", self.faults.len()) } else { Ok(()) }
     }
 }
 
@@ -217,8 +232,9 @@ impl Diagnostic for Faults {
 impl Serialize for Faults {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut out = serializer.serialize_struct("Faults", 2)?;
+        let mut out = serializer.serialize_struct("Faults", 3)?;
         out.serialize_field("file", self.source.file_name())?;
+        out.serialize_field("count", &(self.faults.len() + self.more))?;
         out.serialize_field("faults", &self.faults)?;
         out.end()
     }
@@ -228,11 +244,13 @@ impl Serialize for Faults {
 ///
 /// Edits are insertion, deletion, replacement and the swap of two neighbours.
 /// **Source**: optimal string alignment, Damerau 1964, "A technique for computer detection and correction of spelling errors".
+/// Only the first 1000 candidates are looked at.
 #[must_use]
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = |text: &str| text.to_lowercase().replace(['-', ' '], "_").chars().take(64).collect::<String>();
     let word = folded(word);
-    let scored = candidates.into_iter().map(|candidate| (strsim::osa_distance(&word, &folded(candidate)), candidate));
+    let scored =
+        candidates.into_iter().take(1000).map(|candidate| (strsim::osa_distance(&word, &folded(candidate)), candidate));
     let (distance, best) = scored.min_by_key(|(distance, _)| *distance)?;
     (distance <= best.chars().count().div_ceil(3)).then_some(best)
 }
@@ -259,7 +277,7 @@ mod tests {
     fn lines_and_columns_count_characters_from_one() {
         let source = Source::new("m.toml", "a = 1\né = 2\n");
         let place = |span| Given { value: (), path: String::new(), span };
-        let faults = [Fault::at(&place(11..12), FaultKind::Range, "b"), Fault::at(&place(0..1), FaultKind::Range, "a")];
+        let faults = [Fault::at(&place(11..12), FaultKind::OutOfRange, "b"), Fault::at(&place(0..1), FaultKind::OutOfRange, "a")];
         let faults = Faults::new(&source, faults.to_vec());
         let places = faults.all().iter().map(|f| (f.message.as_str(), f.line, f.column)).collect::<Vec<_>>();
         assert_eq!(places, [("a", 1, 1), ("b", 2, 5)]);

@@ -1,15 +1,14 @@
-//! How a section of a mission is declared once and becomes a struct, its reader, its canonical text and its description.
+//! What a key takes and how it is read: the parts that the declarations of [`crate::declare`] put together.
 //!
-//! [`section!`] declares keys, [`words!`] an enumeration of words, [`forms!`] a section that takes exactly one of several
-//! keys, [`tagged!`] keys that depend on the word of another key. A value that cannot be read becomes a fault and a
-//! placeholder, so that reading goes on to the next one; a mission with any fault is never handed out.
+//! A value that cannot be read becomes a fault and a placeholder, so that reading goes on to the next one; a mission
+//! with any fault is never handed out.
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::fault::{Fault, FaultKind, Span, suggestion};
+use crate::fault::{FAULTS_MAX, Fault, FaultKind, Source, Span, suggestion};
 
 /// A value with the key it was given under and its place in the text; equal when the values are.
 ///
@@ -62,16 +61,39 @@ impl Place {
 }
 
 /// The faults found so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sink {
+    source: Source,
     pub(crate) faults: Vec<Fault>,
+    /// Number of faults beyond those kept.
+    pub(crate) more: usize,
     paths: BTreeSet<String>,
 }
 
 impl Sink {
+    pub(crate) fn new(source: &Source) -> Self {
+        Self { source: source.clone(), faults: Vec::new(), more: 0, paths: BTreeSet::new() }
+    }
+    /// A sink whose faults nobody reads.
+    pub(crate) fn scratch() -> Self {
+        Self::new(&Source::new("", ""))
+    }
     pub(crate) fn push(&mut self, fault: Fault) {
         self.paths.insert(fault.path.clone());
-        self.faults.push(fault);
+        if self.is_full() {
+            self.more += 1;
+        } else {
+            self.faults.push(fault);
+        }
+    }
+    /// Whether any key of `section` has a fault.
+    pub(crate) fn has_fault_in<T>(&self, section: &Given<T>) -> bool {
+        let inside = self.paths.range(section.path.clone()..).take_while(|path| path.starts_with(&section.path));
+        inside.count() > 0
+    }
+    /// Whether further faults are only counted, so that advice for them is not worth its time.
+    pub(crate) fn is_full(&self) -> bool {
+        self.faults.len() >= FAULTS_MAX
     }
     /// Whether `given` was read without fault, so that rules between keys may look at it.
     pub(crate) fn sound<T>(&self, given: &Given<T>) -> bool {
@@ -160,6 +182,34 @@ pub(crate) struct Problem {
     pub(crate) kind: FaultKind,
     pub(crate) message: String,
     pub(crate) help: Option<String>,
+    /// Where in the value's text, if not all of it: line and column from 1, and number of characters.
+    pub(crate) part: Option<[usize; 3]>,
+}
+
+impl Problem {
+    pub(crate) fn new(kind: FaultKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), help: None, part: None }
+    }
+
+    pub(crate) fn with_help(self, help: Option<String>) -> Self {
+        Self { help, ..self }
+    }
+
+    fn fault(self, value: &DeValue<'_>, place: &Place, source: &Source) -> Fault {
+        let inside = self.part.and_then(|part| part_span(source.text(), &place.span, value.as_str()?, part));
+        let span = inside.unwrap_or_else(|| place.span.clone());
+        Fault { help: self.help, span, ..Fault::at(place, self.kind, self.message) }
+    }
+}
+
+/// The place in `text` of a part of the string `value` written at `span`, if it is written without escapes.
+fn part_span(text: &str, span: &Span, value: &str, [line, column, length]: [usize; 3]) -> Option<Span> {
+    let line_text = value.lines().nth(line.checked_sub(1)?)?;
+    let offset = |letters| line_text.char_indices().nth(letters).map_or(line_text.len(), |(at, _)| at);
+    let line_start = line_text.as_ptr() as usize - value.as_ptr() as usize;
+    let value_start = span.start + text.get(span.clone())?.find(value)?;
+    let start = value_start + line_start;
+    Some(start + offset(column - 1)..start + offset(column - 1 + length))
 }
 
 /// A value that is not a section: text, number, flag, quantity, word.
@@ -190,8 +240,7 @@ impl<T: Leaf> Item for T {
     fn decode(value: &DeValue<'_>, place: &Place, bounds: Option<Bounds>, sink: &mut Sink) -> Self {
         let read = T::read(value).and_then(|read| within(read, value, place, bounds));
         read.unwrap_or_else(|problem| {
-            let fault = Fault::at(place, problem.kind, problem.message);
-            sink.push(Fault { help: problem.help, ..fault });
+            sink.push(problem.fault(value, place, &sink.source));
             T::placeholder()
         })
     }
@@ -210,7 +259,7 @@ impl<T: Leaf> Item for T {
 fn within<T: Leaf>(read: T, value: &DeValue<'_>, place: &Place, bounds: Option<Bounds>) -> Result<T, Problem> {
     let Some((low, high)) = bounds.filter(|bounds| read.outside(*bounds)) else { return Ok(read) };
     let message = format!("{} {} is outside {low}..={high}", place.key(), as_written(value));
-    Err(Problem { kind: FaultKind::Range, message, help: None })
+    Err(Problem::new(FaultKind::OutOfRange, message))
 }
 
 /// The value of a bound or default that stands in a declaration.
@@ -286,8 +335,7 @@ impl<'a, 'i> Reader<'a, 'i> {
             Ok(index) => return Some(index),
             Err(problem) => problem,
         };
-        let fault = Fault::at(&place, problem.kind, problem.message);
-        self.sink.push(Fault { help: problem.help, ..fault });
+        self.sink.push(problem.fault(value, &place, &self.sink.source));
         None
     }
 
@@ -310,6 +358,10 @@ impl<'a, 'i> Reader<'a, 'i> {
             }
             let place = self.place.child(name, key.span());
             let fault = Fault::at(&place, FaultKind::UnknownKey, format!("unknown key {name:?}"));
+            if self.sink.is_full() {
+                self.sink.push(fault);
+                continue;
+            }
             let owner = self.elsewhere.iter().find(|(key, _)| *key == name);
             self.sink.push(match (owner, suggestion(name, self.known.iter().copied())) {
                 (Some((_, owner)), _) => fault.with_help(format!("{name} belongs to {owner}")),
@@ -378,7 +430,8 @@ impl<T: Item> Field for Many<T> {
         let Some(list) = list else {
             let got = if value.is_array() { "an empty list".to_owned() } else { format!("a {}", value.type_str()) };
             let message = format!("{key} is {got}; expected a list of at least one");
-            reader.sink.push(Fault::at(&place, FaultKind::WrongType, message));
+            let fault = Fault::at(&place, FaultKind::WrongType, message);
+            reader.sink.push(if value.is_table() { fault.with_help(format!("write [[{key}]]")) } else { fault });
             return Vec::new();
         };
         let read = |(index, value): (usize, &toml::Spanned<DeValue<'_>>)| {
@@ -394,45 +447,6 @@ impl<T: Item> Field for Many<T> {
         }
     }
 }
-
-/// Declares a section: `key: Given<Type> in "low".."high" default "value"`, where `Maybe` is a key that may be absent,
-/// `Many` a list, and `or "words"` says what stands in for an absent key. `rust_name "key"` renames.
-macro_rules! section {
-    ($(#[doc = $doc:literal])+ pub struct $Name:ident { $(
-        $(#[doc = $key_doc:literal])+
-        $field:ident $($key:literal)? : $wrap:ident < $inner:ident >
-            $(in $low:literal .. $high:literal)? $(default $default:literal)? $(or $otherwise:literal)?
-    ),+ $(,)? }) => {
-        $(#[doc = $doc])+
-        #[derive(Debug, Clone, PartialEq)]
-        pub struct $Name { $( $(#[doc = $key_doc])+ pub $field: $wrap<$inner>, )+ }
-
-        impl $crate::form::Section for $Name {
-            fn keys() -> Vec<$crate::form::KeySpec> {
-                vec![$( $crate::form::KeySpec {
-                    name: section!(@key $field $($key)?),
-                    doc: concat!($($key_doc, "\n"),+).trim().to_owned(),
-                    need: $crate::form::need(None$(.or(Some($default)))?, None$(.or(Some($otherwise)))?),
-                    shape: <$wrap<$inner> as $crate::form::Field>::shape(None$(.or(Some(($low, $high))))?),
-                } ),+]
-            }
-            fn read_keys(reader: &mut $crate::form::Reader<'_, '_>) -> Self {
-                Self { $( $field: <$wrap<$inner> as $crate::form::Field>::take(
-                    reader,
-                    section!(@key $field $($key)?),
-                    None$(.or(Some(($low, $high))))?,
-                    $crate::form::need(None$(.or(Some($default)))?, None$(.or(Some($otherwise)))?),
-                ) ),+ }
-            }
-            fn put_keys(&self, table: &mut toml::Table) {
-                $( $crate::form::Field::put(&self.$field, section!(@key $field $($key)?), table); )+
-            }
-        }
-    };
-    (@key $field:ident) => { stringify!($field) };
-    (@key $field:ident $key:literal) => { $key };
-}
-pub(crate) use section;
 
 pub(crate) fn need(default: Option<&'static str>, otherwise: Option<&'static str>) -> Need {
     match (default, otherwise) {
@@ -457,152 +471,29 @@ pub(crate) fn read_section<T: Section>(value: Option<&DeValue<'_>>, place: &Plac
     section
 }
 
+/// The section in canonical form.
 pub(crate) fn section_table<T: Section>(section: &T) -> toml::Table {
     let mut table = toml::Table::new();
     section.put_keys(&mut table);
     table
 }
 
-/// Makes sections stand behind keys.
-macro_rules! items {
-    ($($Name:ident),+ $(,)?) => { $(
-        impl $crate::form::Item for $Name {
-            fn shape(_: Option<$crate::form::Bounds>) -> $crate::form::Shape {
-                $crate::form::Shape::Section(<Self as $crate::form::Section>::keys())
-            }
-            fn decode(
-                value: &toml::de::DeValue<'_>,
-                place: &$crate::form::Place,
-                _: Option<$crate::form::Bounds>,
-                sink: &mut $crate::form::Sink,
-            ) -> Self {
-                $crate::form::read_section(Some(value), place, sink)
-            }
-            fn absent(place: &$crate::form::Place, _: $crate::form::Need, sink: &mut $crate::form::Sink) -> Self {
-                $crate::form::read_section(None, place, sink)
-            }
-            fn canonical(&self) -> toml::Value {
-                toml::Value::Table($crate::form::section_table(self))
-            }
-        }
-    )+ };
+pub(crate) fn section_json<T: Section>(section: &T) -> serde_json::Value {
+    serde_json::to_value(section_table(section)).expect("TOML without dates has a JSON form")
 }
-pub(crate) use items;
-
-/// Declares an enumeration of words, or the words of an enumeration declared in another crate.
-macro_rules! words {
-    ($(#[doc = $doc:literal])+ pub enum $Name:ident { $( $(#[doc = $word_doc:literal])+ $Variant:ident = $word:literal ),+ $(,)? }) => {
-        $(#[doc = $doc])+
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $Name { $( $(#[doc = $word_doc])+ $Variant, )+ }
-
-        words! { for $Name { $( $(#[doc = $word_doc])+ $Variant = $word ),+ } }
-    };
-    (for $Name:ident { $( $(#[doc = $word_doc:literal])+ $Variant:ident = $word:literal ),+ $(,)? }) => {
-        impl $crate::form::Leaf for $Name {
-            fn kind() -> $crate::form::Kind {
-                const WORDS: &[$crate::form::Word] =
-                    &[$( $crate::form::Word { word: $word, doc: concat!($($word_doc),+) } ),+];
-                $crate::form::Kind::Words(WORDS)
-            }
-            fn read(value: &toml::de::DeValue<'_>) -> Result<Self, $crate::form::Problem> {
-                let index = $crate::form::read_word(value, &[$($word),+])?;
-                Ok([$(Self::$Variant),+][index])
-            }
-            fn canonical(&self) -> toml::Value {
-                match self { $( Self::$Variant => $word.into(), )+ }
-            }
-            fn placeholder() -> Self {
-                [$(Self::$Variant),+][0]
-            }
-        }
-    };
-}
-pub(crate) use words;
 
 /// The index among `words` of the word `value`.
 pub(crate) fn read_word(value: &DeValue<'_>, words: &[&str]) -> Result<usize, Problem> {
     let list = words.join(", ");
     let Some(text) = value.as_str() else {
         let message = format!("got a {}; expected one of the words {list}", value.type_str());
-        return Err(Problem { kind: FaultKind::WrongType, message, help: None });
+        return Err(Problem::new(FaultKind::WrongType, message));
     };
-    words.iter().position(|word| *word == text).ok_or_else(|| Problem {
-        kind: FaultKind::UnknownWord,
-        message: format!("unknown word {text:?}; expected one of {list}"),
-        help: suggestion(text, words.iter().copied()),
+    words.iter().position(|word| *word == text).ok_or_else(|| {
+        let message = format!("unknown word {text:?}; expected one of {list}");
+        Problem::new(FaultKind::UnknownWord, message).with_help(suggestion(text, words.iter().copied()))
     })
 }
-
-/// Declares a section that takes exactly one of several keys.
-macro_rules! forms {
-    ($(#[doc = $doc:literal])+ pub enum $Name:ident { $( $(#[doc = $key_doc:literal])+ $Variant:ident($inner:ident) = $key:literal ),+ $(,)? }) => {
-        $(#[doc = $doc])+
-        #[derive(Debug, Clone, PartialEq)]
-        pub enum $Name { $( $(#[doc = $key_doc])+ $Variant(Given<$inner>), )+ }
-
-        impl $Name {
-            fn read(value: Option<&toml::de::DeValue<'_>>, place: &$crate::form::Place, sink: &mut $crate::form::Sink) -> Self {
-                let mut reader = $crate::form::Reader::new(value, place, sink);
-                let need = $crate::form::Need::Required;
-                let mut read: Vec<(&'static str, Self, $crate::fault::Span)> = Vec::new();
-                $( if let Some(given) = <Maybe<$inner> as $crate::form::Field>::take(&mut reader, $key, None, need) {
-                    let span = given.span.clone();
-                    read.push(($key, Self::$Variant(given), span));
-                } )+
-                $crate::form::exactly_one(&mut reader, &read.iter().map(|(key, _, span)| (*key, span.clone())).collect::<Vec<_>>(), &[$($key),+]);
-                reader.finish();
-                read.into_iter().next().map(|(_, form, _)| form).unwrap_or_else(|| $crate::form::first!(place; $($Variant($inner)),+))
-            }
-            /// The key of this form.
-            #[must_use]
-            pub fn key(&self) -> &'static str {
-                match self { $( Self::$Variant(_) => $key, )+ }
-            }
-        }
-
-        impl $crate::form::Item for $Name {
-            fn shape(_: Option<$crate::form::Bounds>) -> $crate::form::Shape {
-                $crate::form::Shape::Forms(vec![$( $crate::form::KeySpec {
-                    name: $key,
-                    doc: concat!($($key_doc, "\n"),+).trim().to_owned(),
-                    need: $crate::form::Need::Required,
-                    shape: <$inner as $crate::form::Item>::shape(None),
-                } ),+])
-            }
-            fn decode(
-                value: &toml::de::DeValue<'_>,
-                place: &$crate::form::Place,
-                _: Option<$crate::form::Bounds>,
-                sink: &mut $crate::form::Sink,
-            ) -> Self {
-                Self::read(Some(value), place, sink)
-            }
-            fn absent(place: &$crate::form::Place, _: $crate::form::Need, sink: &mut $crate::form::Sink) -> Self {
-                Self::read(None, place, sink)
-            }
-            fn canonical(&self) -> toml::Value {
-                let mut table = toml::Table::new();
-                match self { $( Self::$Variant(given) => $crate::form::Field::put(given, $key, &mut table), )+ }
-                toml::Value::Table(table)
-            }
-        }
-    };
-}
-pub(crate) use forms;
-
-/// The first form, empty: stands in for one that is missing, whose fault is already told.
-macro_rules! first {
-    ($place:expr; $Variant:ident($inner:ident) $($rest:tt)*) => {
-        Self::$Variant(<Given<$inner> as $crate::form::Field>::take(
-            &mut $crate::form::Reader::new(None, $place, &mut $crate::form::Sink::default()),
-            "",
-            None,
-            $crate::form::Need::Required,
-        ))
-    };
-}
-pub(crate) use first;
 
 /// A fault unless exactly one of the keys `allowed` was `given`.
 pub(crate) fn exactly_one(reader: &mut Reader<'_, '_>, given: &[(&str, Span)], allowed: &[&str]) {
@@ -617,59 +508,3 @@ pub(crate) fn exactly_one(reader: &mut Reader<'_, '_>, given: &[(&str, Span)], a
         reader.sink.push(Fault::at(&place.child(key, span.clone()), FaultKind::Conflict, message));
     }
 }
-
-/// Declares an enumeration whose word decides which further keys stand in the same section.
-macro_rules! tagged {
-    ($(#[doc = $doc:literal])+ pub enum $Name:ident { $( $(#[doc = $word_doc:literal])+ $Variant:ident($inner:ident) = $word:literal ),+ $(,)? }) => {
-        $(#[doc = $doc])+
-        #[derive(Debug, Clone, PartialEq)]
-        pub enum $Name { $( $(#[doc = $word_doc])+ $Variant($inner), )+ }
-
-        impl $Name {
-            const WORDS: &'static [$crate::form::Word] = &[$(
-                $crate::form::Word { word: $word, doc: concat!($($word_doc),+) }
-            ),+];
-            /// The word as written in a mission.
-            #[must_use]
-            pub fn as_str(&self) -> &'static str {
-                match self { $( Self::$Variant(_) => $word, )+ }
-            }
-        }
-
-        impl $crate::form::Field for $Name {
-            fn shape(_: Option<$crate::form::Bounds>) -> $crate::form::Shape {
-                let keys = [$( <$inner as $crate::form::Section>::keys ),+];
-                $crate::form::Shape::Tagged(Self::WORDS, keys.iter().map(|keys| keys()).collect())
-            }
-            fn take(
-                reader: &mut $crate::form::Reader<'_, '_>,
-                key: &'static str,
-                _: Option<$crate::form::Bounds>,
-                _: $crate::form::Need,
-            ) -> Self {
-                let readers: &[fn(&mut $crate::form::Reader<'_, '_>) -> Self] =
-                    &[$( |reader| Self::$Variant($crate::form::Section::read_keys(reader)) ),+];
-                let keys = [$( <$inner as $crate::form::Section>::keys ),+];
-                match reader.word(key, &[$($word),+]) {
-                    Some(index) => {
-                        let read = readers[index](reader);
-                        for (word, keys) in Self::WORDS.iter().zip(keys) {
-                            reader.belong_elsewhere(keys(), key, word.word);
-                        }
-                        read
-                    }
-                    None => {
-                        reader.ignore(keys.iter().flat_map(|keys| keys()));
-                        let place = reader.lacking(key);
-                        readers[0](&mut $crate::form::Reader::new(None, &place, &mut $crate::form::Sink::default()))
-                    }
-                }
-            }
-            fn put(&self, key: &str, table: &mut toml::Table) {
-                table.insert(key.to_owned(), self.as_str().into());
-                match self { $( Self::$Variant(keys) => $crate::form::Section::put_keys(keys, table), )+ }
-            }
-        }
-    };
-}
-pub(crate) use tagged;

@@ -2,13 +2,15 @@
 //!
 //! The JSON schema and `docs/missions.md` are made from this module.
 
+use sunward_astro::elements::{Elements, ElementsError, read_omm_json};
 use sunward_astro::time::Instant;
 pub use sunward_catalog::platform::{Pointing, RadiatorOrientation};
 use sunward_units::*;
 
+use crate::declare::{forms, items, section, tagged, words};
 use crate::fault::Source;
-use crate::form::{Given, Many, Maybe, Tagged, forms, items, section, tagged, words};
-use crate::leaf::{Epoch, LocalTime, Name, TwoLines};
+use crate::form::{Given, Many, Maybe, Tagged, section_json};
+use crate::leaf::{ElementSet, Epoch, LocalTime, Name};
 
 section! {
     /// What a mission file holds.
@@ -82,7 +84,7 @@ forms! {
     /// Where a satellite flies.
     pub enum Orbit {
         /// A two-line element set, propagated by SGP4.
-        Tle(TwoLines) = "tle",
+        Tle(ElementSet) = "tle",
         /// An orbit mean-elements message (CCSDS 502.0), propagated by SGP4; keys and units are the standard's.
         Omm(Omm) = "omm",
         /// A circular sun-synchronous orbit.
@@ -128,9 +130,9 @@ section! {
         /// SGP4 drag term, per Earth radius.
         bstar "BSTAR": Given<f64> in "-10".."10",
         /// First derivative of the mean motion, half of it, revolutions per day squared.
-        mean_motion_dot "MEAN_MOTION_DOT": Given<f64> in "-10".."10",
+        mean_motion_dot "MEAN_MOTION_DOT": Maybe<f64> in "-10".."10" or "not needed: SGP4 does not use it",
         /// Second derivative of the mean motion, a sixth of it, revolutions per day cubed.
-        mean_motion_ddot "MEAN_MOTION_DDOT": Given<f64> in "-10".."10",
+        mean_motion_ddot "MEAN_MOTION_DDOT": Maybe<f64> in "-10".."10" or "not needed: SGP4 does not use it",
     }
 }
 
@@ -618,6 +620,17 @@ impl std::ops::Deref for Mission {
     type Target = Keys;
     fn deref(&self) -> &Keys {
         &self.keys
+    }
+}
+
+impl Omm {
+    /// The elements of the message.
+    ///
+    /// # Errors
+    /// The first field that the standard's reader refuses; none in a mission that was read.
+    pub fn elements(&self) -> Result<Elements, ElementsError> {
+        let text = section_json(self).to_string();
+        read_omm_json(&text).map(|mut all| all.remove(0)).map_err(|mut errors| errors.remove(0))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use sunward_astro::elements::{CatalogNumber, DragTerm, Elements, ElementsError, MeanMotion, read_tle};
 use sunward_astro::time::{Instant, TimeError};
 use sunward_units::*;
 use toml::de::DeValue;
@@ -11,7 +12,7 @@ use crate::fault::FaultKind;
 use crate::form::{Bounds, Kind, Leaf, Problem, as_written, constant};
 
 fn problem<T>(kind: FaultKind, message: String, help: Option<&str>) -> Result<T, Problem> {
-    Err(Problem { kind, message, help: help.map(str::to_owned) })
+    Err(Problem::new(kind, message).with_help(help.map(str::to_owned)))
 }
 
 fn text<'a>(value: &'a DeValue<'_>, expected: &str) -> Result<&'a str, Problem> {
@@ -89,7 +90,7 @@ impl Leaf for bool {
     }
     fn read(value: &DeValue<'_>) -> Result<Self, Problem> {
         let expected = || format!("got a {}; expected true or false, without quotes", value.type_str());
-        value.as_bool().ok_or_else(|| Problem { kind: FaultKind::WrongType, message: expected(), help: None })
+        value.as_bool().ok_or_else(|| Problem::new(FaultKind::WrongType, expected()))
     }
     fn canonical(&self) -> toml::Value {
         (*self).into()
@@ -112,7 +113,7 @@ macro_rules! count {
                     return problem(FaultKind::WrongType, message, Some("write it without quotes, point and exponent: 7_000_000"));
                 };
                 $Type::from_str_radix(number.as_str(), number.radix()).or_else(|_| {
-                    problem(FaultKind::Range, format!("{got} is outside 0..={}", $Type::MAX.min(i64::MAX as $Type)), None)
+                    problem(FaultKind::OutOfRange, format!("{got} is outside 0..={}", $Type::MAX.min(i64::MAX as $Type)), None)
                 })
             }
             fn canonical(&self) -> toml::Value {
@@ -137,7 +138,7 @@ impl Leaf for f64 {
         let got = as_written(value);
         match bare_number(value) {
             Some(number) if number.is_finite() => Ok(number),
-            Some(_) => problem(FaultKind::Range, format!("number {got} is not finite"), None),
+            Some(_) => problem(FaultKind::OutOfRange, format!("number {got} is not finite"), None),
             None => problem(FaultKind::WrongType, format!("got a {}; expected a number", value.type_str()), None),
         }
     }
@@ -170,14 +171,14 @@ fn read_quantity<Q: Quantity>(value: &DeValue<'_>) -> Result<Q, Problem> {
     }
     let written = as_written(value);
     if bare_number(value).is_some_and(|number| !number.is_finite()) {
-        return problem(FaultKind::Range, format!("{} {written} is not finite", Q::DIMENSION), None);
+        return problem(FaultKind::OutOfRange, format!("{} {written} is not finite", Q::DIMENSION), None);
     }
     written.parse::<Q>().or_else(|error| {
         let bare = matches!(error, QuantityError::MissingUnit { .. });
-        let kind = if matches!(error, QuantityError::NotFinite { .. }) { FaultKind::Range } else { FaultKind::Unit };
+        let kind = if matches!(error, QuantityError::NotFinite { .. }) { FaultKind::OutOfRange } else { FaultKind::Unit };
         let help =
             bare.then(|| format!("write the unit behind the number, in quotes, for example \"{written} {example}\""));
-        Err(Problem { kind, message: error.to_string(), help })
+        Err(Problem::new(kind, error.to_string()).with_help(help))
     })
 }
 
@@ -232,8 +233,8 @@ fn time_text(value: &DeValue<'_>, expected: &str) -> Result<String, Problem> {
 
 fn instant(read: Result<Instant, TimeError>) -> Result<Instant, Problem> {
     read.map_err(|error| {
-        let kind = if matches!(error, TimeError::OutOfRange { .. }) { FaultKind::Range } else { FaultKind::Form };
-        Problem { kind, message: error.to_string(), help: None }
+        let kind = if matches!(error, TimeError::OutOfRange { .. }) { FaultKind::OutOfRange } else { FaultKind::Form };
+        Problem::new(kind, error.to_string())
     })
 }
 
@@ -284,10 +285,9 @@ impl Leaf for LocalTime {
     fn read(value: &DeValue<'_>) -> Result<Self, Problem> {
         let expected = "a time of day as text, for example \"06:00\"";
         let written = time_text(value, expected)?;
-        let refused = || Problem {
-            kind: FaultKind::Form,
-            message: format!("{written:?} is not a time of day; expected for example \"06:00\""),
-            help: None,
+        let refused = || {
+            let message = format!("{written:?} is not a time of day; expected for example \"06:00\"");
+            Problem::new(FaultKind::Form, message)
         };
         let parts = written.trim().parse::<Datetime>().map_err(|_| refused())?;
         match (parts.date, parts.time) {
@@ -315,26 +315,50 @@ impl Leaf for LocalTime {
     }
 }
 
-/// The two lines of a two-line element set, each without surrounding blanks.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TwoLines(pub [String; 2]);
+/// A two-line element set, with a name before it or not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ElementSet {
+    /// Its lines without blanks around them, joined by newlines.
+    pub text: String,
+    /// The elements they hold.
+    pub elements: Elements,
+}
 
-impl Leaf for TwoLines {
+impl Leaf for ElementSet {
     fn kind() -> Kind {
         Kind::TwoLines
     }
     fn read(value: &DeValue<'_>) -> Result<Self, Problem> {
-        let text = text(value, "the two lines of an element set as text")?;
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>();
-        match lines[..] {
-            [first, second] => Ok(Self([first.to_owned(), second.to_owned()])),
-            _ => problem(FaultKind::Elements, format!("element set has {} lines; expected 2", lines.len()), None),
-        }
+        let written = text(value, "the two lines of an element set as text")?;
+        let elements = read_tle(written).map_err(|error| {
+            let part = match &error {
+                ElementsError::At { line, column, got, .. } | ElementsError::Epoch { line, column, got, .. } => {
+                    Some([*line, *column, got.chars().count().max(1)])
+                }
+                _ => None,
+            };
+            Problem { part, ..Problem::new(FaultKind::Elements, format!("element set, {error}")) }
+        })?;
+        let lines = written.lines().map(str::trim).filter(|line| !line.is_empty());
+        Ok(Self { text: lines.collect::<Vec<_>>().join("\n"), elements })
     }
     fn canonical(&self) -> toml::Value {
-        self.0.join("\n").into()
+        self.text.as_str().into()
     }
     fn placeholder() -> Self {
-        Self([String::new(), String::new()])
+        let elements = Elements {
+            name: None,
+            catalog_number: CatalogNumber(0),
+            designator: None,
+            epoch: Instant::J2000,
+            mean_motion: MeanMotion(0.0),
+            eccentricity: Ratio::ZERO,
+            inclination: Radians::ZERO,
+            right_ascension: Radians::ZERO,
+            argument_of_perigee: Radians::ZERO,
+            mean_anomaly: Radians::ZERO,
+            drag_term: DragTerm(0.0),
+        };
+        Self { text: String::new(), elements }
     }
 }

@@ -11,6 +11,7 @@
 //! The keys are declared in [`keys`]; the JSON schema ([`schema`]) and the reference ([`reference_markdown`]) are made
 //! from the same declarations.
 
+mod declare;
 mod fault;
 mod form;
 pub mod keys;
@@ -19,9 +20,9 @@ mod read;
 mod rules;
 mod schema;
 
-pub use fault::{Fault, FaultKind, Faults, Source, Span, nearest};
+pub use fault::{FAULTS_MAX, Fault, FaultKind, Faults, Source, Span, nearest};
 pub use form::{Given, Kind, Many, Maybe, Need, Place, Tagged, Word};
 pub use keys::Mission;
-pub use leaf::{Epoch, LocalTime, Name, TwoLines};
+pub use leaf::{ElementSet, Epoch, LocalTime, Name};
 pub use read::MISSION_SIZE_MAX_BYTES;
 pub use schema::{Key, reference_markdown, schema};

@@ -3,7 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use crate::fault::{Fault, FaultKind, Faults, Source};
-use crate::form::{Place, Sink, read_section, section_table};
+use crate::form::{Place, Sink, read_section, section_json, section_table};
 use crate::keys::Mission;
 use crate::rules;
 
@@ -29,11 +29,14 @@ impl Mission {
             let place = Place { span: error.span().unwrap_or(0..0), ..whole.clone() };
             Faults::new(&source, vec![Fault::at(&place, FaultKind::Syntax, error.message())])
         })?;
-        let mut sink = Sink::default();
+        let mut sink = Sink::new(&source);
         let keys = read_section(Some(&DeValue::Table(table.into_inner())), &whole, &mut sink);
         let mission = Self { source, keys };
         rules::check(&mission, &mut sink);
-        if sink.faults.is_empty() { Ok(mission) } else { Err(Faults::new(&mission.source, sink.faults)) }
+        if sink.faults.is_empty() {
+            return Ok(mission);
+        }
+        Err(Faults::new(&mission.source, sink.faults).and_more(sink.more))
     }
 
     /// The text the mission was read from.
@@ -60,7 +63,7 @@ impl Mission {
     /// The canonical mission as JSON.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
-        serde_json::to_value(section_table(&self.keys)).expect("TOML without dates has a JSON form")
+        section_json(&self.keys)
     }
 
     /// BLAKE3 of [`Mission::to_toml`], in hexadecimal: blanks, comments, order and units of the text do not change it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::fault::{Fault, FaultKind, nearest};
 use crate::form::{Given, Sink};
-use crate::keys::{Header, Job, MeanElements, Mission, Orbit, Site, Station, Walker, Work};
+use crate::keys::{Header, Job, MeanElements, Mission, Omm, Orbit, Site, Station, Walker, Work};
 use crate::leaf::Name;
 
 pub(crate) fn check(mission: &Mission, sink: &mut Sink) {
@@ -42,8 +42,18 @@ fn check_site(site: &Site, sink: &mut Sink) {
     match &site.orbit.value {
         Orbit::Walker(walker) => check_walker(walker, sink),
         Orbit::Mean(mean) => check_mean(mean, sink),
-        Orbit::Tle(_) | Orbit::Omm(_) | Orbit::SunSynchronous(_) => {}
+        Orbit::Omm(omm) => check_omm(omm, sink),
+        Orbit::Tle(_) | Orbit::SunSynchronous(_) => {}
     }
+}
+
+/// The elements as the standard's own reader sees them, where each field alone is right.
+fn check_omm(omm: &Given<Omm>, sink: &mut Sink) {
+    let error = match omm.elements() {
+        Err(error) if !sink.has_fault_in(omm) => error,
+        _ => return,
+    };
+    sink.push(Fault::at(omm, FaultKind::Elements, error.to_string()));
 }
 
 fn check_walker(walker: &Walker, sink: &mut Sink) {
@@ -112,15 +122,27 @@ fn check_job(job: &Given<Job>, sink: &mut Sink) {
         Work::Serving(serving) => {
             let bits = &serving.weight_bits;
             if sink.sound(bits) && !matches!(**bits, 8 | 16) {
-                sink.push(Fault::at(bits, FaultKind::Range, format!("weight_bits {} is neither 8 nor 16", **bits)));
+                sink.push(Fault::at(bits, FaultKind::OutOfRange, format!("weight_bits {} is neither 8 nor 16", **bits)));
             }
         }
         Work::Imagery(_) => {}
     }
 }
 
+/// Greatest number of satellites of one mission, all sites together.
+const SATELLITES_MAX: u64 = 1_000_000;
+
 /// Names are given once, and every name that is used is given.
 fn check_names(mission: &Mission, sink: &mut Sink) {
+    check_unique(mission.stations.iter().filter_map(|station| station.label()), "station", sink);
+    check_unique(mission.jobs.iter().map(|job| &job.name), "job", sink);
+    check_unique(mission.record.sites.iter(), "recorded satellite", sink);
+    let count = mission.sites.iter().map(|site| u64::from(site.satellites())).sum::<u64>();
+    if count > SATELLITES_MAX {
+        let message = format!("mission has {count} satellites; allowed are {SATELLITES_MAX}");
+        sink.push(Fault::at(&mission.sites[0], FaultKind::OutOfRange, message));
+        return;
+    }
     let mut satellites = BTreeMap::new();
     for site in mission.sites.iter().filter(|site| !site.name.as_str().is_empty()) {
         for name in site.names() {
@@ -129,9 +151,10 @@ fn check_names(mission: &Mission, sink: &mut Sink) {
             }
         }
     }
-    check_unique(mission.stations.iter().filter_map(|station| station.label()), "station", sink);
-    check_unique(mission.jobs.iter().map(|job| &job.name), "job", sink);
     for name in mission.jobs.iter().filter_map(|job| job.site.as_ref()).chain(&mission.record.sites) {
+        if sink.is_full() {
+            return;
+        }
         if sink.sound(name) && !satellites.contains_key(name.as_str()) {
             let near = nearest(name.as_str(), satellites.keys().map(String::as_str));
             let known = satellites.keys().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -142,7 +165,6 @@ fn check_names(mission: &Mission, sink: &mut Sink) {
             );
         }
     }
-    check_unique(mission.record.sites.iter(), "recorded satellite", sink);
 }
 
 fn check_unique<'a>(names: impl Iterator<Item = &'a Given<Name>>, what: &str, sink: &mut Sink) {
