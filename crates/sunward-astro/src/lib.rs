@@ -4,4 +4,6 @@
 
 pub mod magnetic;
 pub mod elements;
+pub mod sgp4;
+pub mod state;
 pub mod time;
