@@ -20,6 +20,7 @@ use crate::time::{Instant, Span};
 pub(crate) const EARTH_RADIUS_KM: f64 = 6378.135;
 const MINUTE_NS: f64 = 60e9;
 const JULIAN_YEAR_D: f64 = 365.25;
+const JULIAN_DATE_J2000: f64 = 2_451_545.0;
 
 /// Why SGP4 gives no position. `after` is the time since the epoch.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -87,10 +88,14 @@ impl Sgp4 {
             elements.mean_motion.0 * 60.0,
         )
         .map_err(refuse)?;
+        // The reference implementation keeps the epoch as one double-precision Julian date. Its rounding (4e-10 d) moves
+        // the verification case of a near-parabolic orbit (23333) by 4 mm through the Moon's place.
+        let epoch = elements.epoch.julian_date_ut1();
+        let years = (epoch.midnight_day + epoch.day_fraction - JULIAN_DATE_J2000) / JULIAN_YEAR_D;
         let constants = ::sgp4::Constants::new(
             ::sgp4::WGS72,
             ::sgp4::afspc_epoch_to_sidereal_time,
-            elements.epoch.julian_date_ut1().days_since_2000() / JULIAN_YEAR_D,
+            years,
             elements.drag_term.0,
             orbit,
         )
