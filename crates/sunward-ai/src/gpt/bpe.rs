@@ -1,0 +1,240 @@
+//! GPT-2's byte-pair encoding, from the two files that carry it.
+//!
+//! **Source**: Sennrich, Haddow and Birch, "Neural machine translation of rare words with subword units", 2016, algorithm 1;
+//! Radford et al. 2019, section 2.2 (over bytes, with text cut into words first).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// A vocabulary or list of merges that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BpeError {
+    /// The vocabulary is no map from strings to numbers.
+    #[error("{file}: expected a JSON object of token to number: {reason}")]
+    Json {
+        /// Name of the file.
+        file: String,
+        /// What the reader said.
+        reason: String,
+    },
+    /// A line of the merges is not two tokens.
+    #[error("{file}:{line}: expected two tokens with a space between, got {got:?}")]
+    Merge {
+        /// Name of the file.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// The line.
+        got: String,
+    },
+    /// A token that the other file or the bytes need is missing.
+    #[error("{file}: token {token:?} is missing, which {needed_by} needs")]
+    Missing {
+        /// Name of the file.
+        file: String,
+        /// The token.
+        token: String,
+        /// Who needs it.
+        needed_by: String,
+    },
+    /// The numbers are not 0, 1, 2, ...
+    #[error("{file}: {tokens} tokens must be numbered 0..{tokens}, got number {got}")]
+    Numbers {
+        /// Name of the file.
+        file: String,
+        /// Tokens in the file.
+        tokens: usize,
+        /// First number out of place.
+        got: u32,
+    },
+}
+
+/// A file's name (for messages) and content.
+#[derive(Debug, Clone, Copy)]
+pub struct NamedText<'a> {
+    /// Name.
+    pub name: &'a str,
+    /// Content.
+    pub text: &'a str,
+}
+
+/// The encoding: tokens as bytes, and which pair of tokens merges into which.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BytePairs {
+    tokens: Vec<Vec<u8>>,
+    /// Token of each byte.
+    bytes: Vec<u32>,
+    /// (left, right, merged) in order of rank.
+    merges: Vec<(u32, u32, u32)>,
+}
+
+/// The character that stands for `byte` in the files: itself where it prints, else one from U+0100 on.
+fn printable(byte: u8) -> char {
+    let prints = |b: u8| matches!(b, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
+    if prints(byte) {
+        return char::from(byte);
+    }
+    let before = (0..byte).filter(|b| !prints(*b)).count() as u32;
+    char::from_u32(0x100 + before).expect("below the surrogates")
+}
+
+impl BytePairs {
+    /// Reads `vocab.json` (token to number) and `merges.txt` (a pair a line, best first, after a `#version` line).
+    ///
+    /// # Errors
+    /// Files that are not of that form, or do not fit each other.
+    pub fn new(vocabulary: NamedText<'_>, merges: NamedText<'_>) -> Result<Self, BpeError> {
+        let numbers: BTreeMap<String, u32> = serde_json::from_str(vocabulary.text)
+            .map_err(|error| BpeError::Json { file: vocabulary.name.to_owned(), reason: error.to_string() })?;
+        let number = |token: &str, needed_by: String| {
+            numbers.get(token).copied().ok_or_else(|| BpeError::Missing {
+                file: vocabulary.name.to_owned(),
+                token: token.to_owned(),
+                needed_by,
+            })
+        };
+        let bytes = (0..=255u8)
+            .map(|byte| number(printable(byte).encode_utf8(&mut [0; 4]), format!("byte {byte}")))
+            .collect::<Result<_, _>>()?;
+        let lines =
+            merges.text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with("#version"));
+        let merges =
+            lines
+                .map(|(at, line)| {
+                    let needed_by = || format!("{}:{}", merges.name, at + 1);
+                    let (left, right) =
+                        line.split_once(' ').filter(|(_, right)| !right.contains(' ')).ok_or_else(|| {
+                            BpeError::Merge { file: merges.name.to_owned(), line: at + 1, got: line.to_owned() }
+                        })?;
+                    let merged = number(&format!("{left}{right}"), needed_by())?;
+                    Ok((number(left, needed_by())?, number(right, needed_by())?, merged))
+                })
+                .collect::<Result<_, _>>()?;
+        Ok(Self { tokens: token_bytes(vocabulary.name, &numbers)?, bytes, merges })
+    }
+
+    /// Distinct tokens.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// The tokens of `text`.
+    #[must_use]
+    pub fn encode(&self, text: &str) -> Vec<u32> {
+        let ranks: BTreeMap<(u32, u32), (usize, u32)> = self
+            .merges
+            .iter()
+            .enumerate()
+            .map(|(rank, (left, right, merged))| ((*left, *right), (rank, *merged)))
+            .collect();
+        let mut known: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+        let mut tokens = Vec::new();
+        for word in words(text) {
+            tokens.extend_from_slice(known.entry(word).or_insert_with(|| self.encode_word(word, &ranks)));
+        }
+        tokens
+    }
+
+    /// Merges the best-ranked neighbours of a word until none is left.
+    fn encode_word(&self, word: &str, ranks: &BTreeMap<(u32, u32), (usize, u32)>) -> Vec<u32> {
+        let mut tokens: Vec<u32> = word.bytes().map(|byte| self.bytes[usize::from(byte)]).collect();
+        loop {
+            let pairs = tokens.windows(2).enumerate();
+            let best =
+                pairs.filter_map(|(at, pair)| ranks.get(&(pair[0], pair[1])).map(|(rank, merged)| (rank, at, *merged)));
+            let Some((_, at, merged)) = best.min() else { return tokens };
+            tokens.splice(at..at + 2, [merged]);
+        }
+    }
+
+    /// The text of `tokens`; what is no text becomes U+FFFD.
+    #[must_use]
+    pub fn decode(&self, tokens: &[u32]) -> String {
+        let bytes = |token: &u32| self.tokens.get(*token as usize).map_or("\u{FFFD}".as_bytes(), Vec::as_slice);
+        String::from_utf8_lossy(&tokens.iter().flat_map(bytes).copied().collect::<Vec<u8>>()).into_owned()
+    }
+}
+
+/// The bytes of each token, in the order of their numbers.
+fn token_bytes(file: &str, numbers: &BTreeMap<String, u32>) -> Result<Vec<Vec<u8>>, BpeError> {
+    let byte_of: BTreeMap<char, u8> = (0..=255u8).map(|byte| (printable(byte), byte)).collect();
+    let mut tokens: Vec<Option<Vec<u8>>> = vec![None; numbers.len()];
+    for (token, number) in numbers {
+        // A special token such as <|endoftext|> is plain text, and prints as itself.
+        let bytes = token.chars().map(|c| byte_of.get(&c).copied()).collect::<Option<_>>();
+        match tokens.get_mut(*number as usize) {
+            Some(slot @ None) => *slot = Some(bytes.unwrap_or_else(|| token.as_bytes().to_vec())),
+            _ => return Err(BpeError::Numbers { file: file.to_owned(), tokens: numbers.len(), got: *number }),
+        }
+    }
+    Ok(tokens.into_iter().flatten().collect())
+}
+
+/// What kind of run a character belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Letters,
+    Digits,
+    Space,
+    Other,
+}
+
+fn run(c: char) -> Run {
+    match c {
+        c if c.is_whitespace() => Run::Space,
+        c if c.is_alphabetic() => Run::Letters,
+        c if c.is_numeric() => Run::Digits,
+        _ => Run::Other,
+    }
+}
+
+/// Cuts `text` as GPT-2's pattern does: contractions, then runs of letters, digits or other signs, each with one space
+/// before it; a longer stretch of white space leaves its last space to the next word.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (word, after) = rest.split_at(word_len(rest));
+        rest = after;
+        (!word.is_empty()).then_some(word)
+    })
+}
+
+fn word_len(text: &str) -> usize {
+    const CONTRACTIONS: [&str; 7] = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
+    if let Some(contraction) = CONTRACTIONS.iter().find(|c| text.starts_with(**c)) {
+        return contraction.len();
+    }
+    let body = text.strip_prefix(' ').unwrap_or(text);
+    let kind = body.chars().next().map(run);
+    match kind {
+        Some(kind) if kind != Run::Space => {
+            let len = body.find(|c| run(c) != kind).unwrap_or(body.len());
+            text.len() - body.len() + len
+        }
+        _ => space_len(text),
+    }
+}
+
+/// White space up to the next word, less its last character if a word follows and more than one is there.
+fn space_len(text: &str) -> usize {
+    let end = text.find(|c: char| !c.is_whitespace()).unwrap_or(text.len());
+    let last = text[..end].chars().next_back().map_or(0, char::len_utf8);
+    if end == text.len() || end == last { end } else { end - last }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_as_the_pattern_does() {
+        let cut: Vec<&str> = words("I'll see  you, at 10:30\n\n in 'orbit'   ").collect();
+        assert_eq!(
+            cut,
+            ["I", "'ll", " see", " ", " you", ",", " at", " 10", ":", "30", "\n\n", " in", " '", "orbit", "'", "   "]
+        );
+    }
+}

@@ -1,0 +1,5 @@
+//! Payloads that really compute: GPT training on flat buffers, with upsets in real weights.
+
+pub mod draws;
+pub mod gpt;
+pub mod kernel;
