@@ -2,12 +2,13 @@
 
 use crate::entry::{
     Accelerator, Antenna, BatteryCell, Coating, Component, Defaults, Entry, Environment, Facility, Fuel, Grid, Hire,
-    Hosting, Launcher, SolarCell, Station, Tariff,
+    Hosting, Launcher, Radiator, SolarCell, Station, Tariff,
 };
 use crate::platform::Platform;
 use crate::view::{EntryView, view};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 /// Why a name or a data file was refused.
@@ -131,6 +132,8 @@ catalog! {
     battery_cell, battery_cells: BatteryCell;
     /// A radiator coating by name.
     coating, coatings: Coating;
+    /// A radiator construction by name.
+    radiator, radiators: Radiator;
     /// An environment by name; see [`Catalog::earth`].
     environment, environments: Environment;
     /// A set of defaults by name; see [`Catalog::mission_defaults`].
@@ -283,15 +286,15 @@ impl Catalog {
         self.defaults("mission-defaults")
     }
 
-    /// BLAKE3 of every entry's values, ranges and origins in hexadecimal; comments and layout of the files do not count.
+    /// SHA-256 of every entry's values, ranges and origins in hexadecimal; comments and layout of the files do not count.
     #[must_use]
     pub fn hash(&self) -> String {
-        let mut hasher = blake3::Hasher::new();
+        let mut hasher = Sha256::new();
         for text in self.views.iter().flat_map(EntryView::texts) {
-            hasher.update(&(text.len() as u64).to_le_bytes());
-            hasher.update(text.as_bytes());
+            hasher.update((text.len() as u64).to_le_bytes());
+            hasher.update(text);
         }
-        hasher.finalize().to_hex().to_string()
+        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

@@ -115,7 +115,7 @@ entry! {
         power: Valued<Watts>,
         /// Draw with a context open and nothing running.
         idle_power: Valued<Watts>,
-        /// Share of `power` taken by the memory when it is streamed at full bandwidth.
+        /// Share of the power above idle that the memory takes when it is streamed at full bandwidth.
         memory_power_share: Valued<Ratio>,
         /// Highest clock; peak rates hold there.
         boost_clock: Valued<Hertz>,
@@ -228,6 +228,16 @@ entry! {
 }
 
 entry! {
+    /// A way to build a radiator.
+    "radiator" Radiator {
+        /// Mass per planform area, with pipes, face sheets and attachment.
+        areal_mass: Valued<KilogramsPerSquareMeter>,
+        /// Heat rejected over that of a plate all at the root's temperature (fin effectiveness).
+        effectiveness: Valued<Ratio>,
+    }
+}
+
+entry! {
     /// What surrounds a satellite of the Earth.
     "environment" Environment {
         /// Sunlight at one astronomical unit.
@@ -264,6 +274,8 @@ entry! {
 entry! {
     /// A ground antenna of the kind a network puts at its sites.
     "antenna" Antenna {
+        /// Diameter of the dish.
+        diameter: Valued<Meters>,
         /// Receive gain at X band (8.2 GHz).
         antenna_gain: Valued<Decibels>,
         /// Receiving system noise temperature at X band, clear sky, 10 degrees elevation.

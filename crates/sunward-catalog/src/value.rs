@@ -59,8 +59,7 @@ pub struct Valued<Q> {
 /// A choice that is no quantity (a name, a count, an orientation), with its origin.
 ///
 /// In TOML: `{ value = "nadir", source = "platform-design", kind = "assumption", reason = "..." }`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Chosen<T> {
     /// The choice.
     pub value: T,
@@ -70,9 +69,34 @@ pub struct Chosen<T> {
     pub date: String,
     /// How the choice is known.
     pub kind: Kind,
-    /// Argument for the choice.
-    #[serde(default)]
+    /// Argument for the choice; empty where the source alone suffices.
     pub reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenChoice<T> {
+    value: T,
+    source: String,
+    date: String,
+    kind: Kind,
+    #[serde(default)]
+    reason: String,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Chosen<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let WrittenChoice { value, source, date, kind, reason } = WrittenChoice::deserialize(deserializer)?;
+        check_reason(kind, &reason).map_err(D::Error::custom)?;
+        Ok(Self { value, source, date, kind, reason })
+    }
+}
+
+fn check_reason(kind: Kind, reason: &str) -> Result<(), String> {
+    match kind {
+        Kind::Assumption | Kind::Derived if reason.is_empty() => Err(format!("kind {:?} needs a reason", kind.name())),
+        _ => Ok(()),
+    }
 }
 
 #[derive(Deserialize)]
@@ -111,9 +135,7 @@ impl Written {
         if self.kind == Kind::Assumption && self.range.is_none() {
             return Err(format!("assumption {} has no range", self.value));
         }
-        if matches!(self.kind, Kind::Assumption | Kind::Derived) && self.reason.is_empty() {
-            return Err(format!("{} value {} has no reason", self.kind.name(), self.value));
-        }
+        check_reason(self.kind, &self.reason)?;
         let Self { value: text, source, date, kind, reason, .. } = self;
         Ok(Valued { value, low, high, text, source, date, kind, reason })
     }
@@ -153,6 +175,15 @@ mod tests {
     }
 
     #[test]
+    fn a_choice_needs_a_reason_as_a_value_does() {
+        let read = |text: &str| toml::from_str::<Chosen<u32>>(text).map_err(|error| error.message().to_owned());
+        let text = "value = 2\nsource = \"s\"\ndate = \"2023\"\nkind = \"assumption\"\n";
+        assert_eq!(read(text), Err("kind \"assumption\" needs a reason".to_owned()));
+        assert_eq!(read(&format!("{text}reason = \"r\"")).map(|choice| choice.value), Ok(2));
+        assert!(read(&format!("{text}range = 1")).unwrap_err().contains("unknown field `range`"));
+    }
+
+    #[test]
     fn a_value_that_cannot_be_trusted_is_refused() {
         let faults = [
             (
@@ -170,9 +201,9 @@ mod tests {
             (r#"value = "1 W", source = "s", date = "2023", kind = "assumption", reason = "r""#, "has no range"),
             (
                 r#"value = "1 W", range = ["1 W", "2 W"], source = "s", date = "2023", kind = "assumption""#,
-                "has no reason",
+                "needs a reason",
             ),
-            (r#"value = "1 W", source = "s", date = "2023", kind = "derived""#, "has no reason"),
+            (r#"value = "1 W", source = "s", date = "2023", kind = "derived""#, "needs a reason"),
             (r#"value = "1 m", source = "s", date = "2023", kind = "published""#, "not a unit of power"),
             (r#"value = "1", source = "s", date = "2023", kind = "published""#, "has no unit"),
             (r#"value = "1 W", date = "2023", kind = "published""#, "missing field `source`"),

@@ -1,7 +1,7 @@
 //! The embedded data: every value is in its range and says where it comes from; every fault in a file is refused.
 
 use std::collections::BTreeSet;
-use sunward_catalog::{Catalog, CatalogError, EntryView, FieldView};
+use sunward_catalog::{Catalog, CatalogError, EntryView, FieldView, Precision};
 use sunward_units::{Ratio, Watts};
 
 fn fields(catalog: &Catalog) -> impl Iterator<Item = (&EntryView, &FieldView)> {
@@ -44,7 +44,8 @@ fn names_are_unique_and_kebab_case_and_every_source_is_used() {
     assert_eq!(ids.len(), catalog.entries().len());
     let used: BTreeSet<&str> = fields(&catalog).map(|(_, field)| field.source.as_str()).collect();
     let listed: BTreeSet<&str> = catalog.sources().iter().map(|source| source.title.as_str()).collect();
-    assert_eq!(used, listed);
+    let unused: Vec<&&str> = listed.difference(&used).collect();
+    assert!(unused.is_empty(), "never cited: {unused:?}");
     assert_eq!(listed.len(), catalog.sources().len(), "two sources share a title");
 }
 
@@ -63,14 +64,20 @@ fn the_typed_entry_and_its_view_agree() {
 #[test]
 fn the_hash_follows_values_and_not_layout() {
     let source = "[[source]]\nid = \"s\"\ntitle = \"S\"\ndate = \"2020\"\n";
-    let entry = |value: &str, note: &str| {
-        format!(
-            "{note}[[tariff]]\nid = \"a\"\ntitle = \"A\"\nprice = {{ value = \"{value}\", source = \"s\", kind = \"published\" }}\n"
-        )
-    };
+    let entry = |price: &str| format!("[[tariff]]\nid = \"a\"\ntitle = \"A\"\nprice = {{ {price}, source = \"s\" }}\n");
     let hash = |text: &str| Catalog::parse(&[("s.toml", source), ("t.toml", text)]).unwrap().hash();
-    assert_eq!(hash(&entry("0.04 USD/kWh", "")), hash(&entry("0.04 USD/kWh", "# a remark\n\n")));
-    assert_ne!(hash(&entry("0.04 USD/kWh", "")), hash(&entry("0.05 USD/kWh", "")));
+    let plain = hash(&entry(r#"value = "0.04 USD/kWh", kind = "published""#));
+    assert_eq!(plain, hash(&format!("# a remark\n\n{}", entry(r#"value="0.04 USD/kWh",kind="published""#))));
+    for changed in [
+        r#"value = "0.05 USD/kWh", kind = "published""#,
+        r#"value = "0.04 USD/MWh", kind = "published""#,
+        r#"value = "0.04 USD/kWh", kind = "measured""#,
+        r#"value = "0.04 USD/kWh", range = ["0.03 USD/kWh", "0.04 USD/kWh"], kind = "published""#,
+        r#"value = "0.04 USD/kWh", range = ["0.04 USD/kWh", "0.05 USD/kWh"], kind = "published""#,
+        r#"value = "0.04 USD/kWh", kind = "published", reason = "r""#,
+    ] {
+        assert_ne!(plain, hash(&entry(changed)), "{changed}");
+    }
     assert_eq!(Catalog::builtin().hash(), Catalog::builtin().hash());
     assert_eq!(Catalog::builtin().hash().len(), 64);
 }
@@ -132,6 +139,79 @@ fn a_reference_to_nothing_is_refused() {
         value("no-such-dish")
     );
     assert!(fault(&station).starts_with("no antenna is called \"no-such-dish\""));
+}
+
+/// Speed of light in vacuum, exact by definition of the metre (BIPM, SI brochure, 2019), m/s.
+const LIGHT_SPEED_M_S: f64 = 299_792_458.0;
+
+#[test]
+fn a_dish_has_the_gain_of_its_area() {
+    for dish in Catalog::builtin().antennas() {
+        for (gain, frequency) in [(&dish.antenna_gain, 8.2e9), (&dish.transmit_gain, 2.1e9)] {
+            let area_gain = (std::f64::consts::PI * dish.diameter.value.0 * frequency / LIGHT_SPEED_M_S).powi(2);
+            for end in [gain.low, gain.value, gain.high] {
+                let efficiency = end.linear() / area_gain;
+                assert!((0.44..0.71).contains(&efficiency), "{}: {end} is an efficiency of {efficiency}", dish.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_platform_carries_what_it_claims() {
+    let catalog = Catalog::builtin();
+    let earth = catalog.earth().unwrap();
+    for platform in catalog.platforms() {
+        let id = &platform.id;
+        let cell = catalog.solar_cell(&platform.array.cell.value).unwrap();
+        let store = catalog.battery_cell(&platform.battery.cell.value).unwrap();
+        let array = cell.areal_mass.value * platform.array.area.value;
+        let battery = platform.battery.energy.value.0 / store.specific_energy.value.0;
+        let radiator = 5.0 * platform.thermal.radiator_area.value.0;
+        let share = (array.0 + battery + radiator) / platform.mass.dry.value.0;
+        assert!((0.1..0.75).contains(&share), "{id}: array, battery and radiator are {share} of the dry mass");
+
+        let sunlit = earth.solar_irradiance.value * platform.array.area.value * cell.efficiency.value.0;
+        assert!(platform.power.bus_load.high < sunlit * 0.5, "{id}: the bus eats the array's {sunlit}");
+        let charge = store.charge_rate_max.value.0 * platform.battery.energy.value.0;
+        assert!(charge > platform.power.bus_load.value.0, "{id}: the battery charges slower than the bus drains it");
+        assert!(matches!(platform.thermal.radiator_faces.value, 1 | 2), "{id}: a plate has two faces");
+        assert!(
+            platform.radio.downlink.transmit_power.value < platform.radio.downlink.power_draw.value,
+            "{id}: free power"
+        );
+        assert_eq!(platform.compute.accelerator.is_some(), platform.compute.count.is_some(), "{id}");
+    }
+}
+
+#[test]
+fn published_figures_follow_from_the_entries() {
+    let catalog = Catalog::builtin();
+    // Starlink v2 mini: 105 m2 x 90 % x 22 % x 1361 W/m2 = 28.3 kW (arXiv:2511.19468 v2, Table 1 and its inputs).
+    let mini = catalog.platform("starlink-v2-mini-class").unwrap();
+    let cell = catalog.solar_cell("silicon-leo").unwrap();
+    let power = catalog.earth().unwrap().solar_irradiance.value * mini.array.area.value * cell.efficiency.value.0;
+    assert!((power.0 - 28_295.0).abs() < 5.0, "{power}");
+    // Falcon 9, 2026: 74 MUSD over 22 t.
+    let falcon = catalog.launcher("falcon-9").unwrap();
+    let per_mass = falcon.launch_price.as_ref().unwrap().value.0 / falcon.payload.as_ref().unwrap().value.0;
+    assert!((per_mass - falcon.price.value.0).abs() < 5.0, "{per_mass}");
+    // McCalip calculator: 4.30 USD per million BTU and 6,200 BTU/kWh are 26.66 USD/MWh of electricity.
+    let gas = catalog.fuel("natural-gas").unwrap();
+    let electricity = gas.price.value.0 / gas.efficiency.value.0 * 3.6e9;
+    assert!((electricity - 26.66).abs() < 0.05, "{electricity} USD/MWh");
+    // International Space Station photovoltaic radiator: 740.7 kg over 3.12 m x 13.6 m.
+    let panel = catalog.radiator("iss-photovoltaic").unwrap();
+    assert!((panel.areal_mass.value.0 * 3.12 * 13.6 - 740.7).abs() < 3.0);
+    // Dense matrix rates of the H100 and A100 follow from multiprocessors, operations a cycle and clock.
+    for (id, rate_per_cycle) in
+        [("h100-pcie", 114.0 * 4096.0), ("h100-sxm", 132.0 * 4096.0), ("a100-sxm-80gb", 108.0 * 2048.0)]
+    {
+        let chip = catalog.accelerator(id).unwrap();
+        let rate = rate_per_cycle * chip.boost_clock.value.0;
+        let printed = chip.peak.of(Precision::Bf16).unwrap().value.0;
+        assert!((rate / printed - 1.0).abs() < 2e-3, "{id}: {rate} against {printed}");
+    }
 }
 
 #[test]
