@@ -6,5 +6,6 @@
 pub mod accelerator;
 pub mod heat;
 pub mod power;
+pub mod radiation;
 pub mod sizing;
 pub mod view;
