@@ -1,0 +1,72 @@
+//! The summary as a table for a terminal.
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, Table};
+use sunward_sim::summary::Summary;
+
+use crate::html::main_bound;
+use crate::text::{count, duration, energy, grouped, percent, plural, prefixed, residual, temperature};
+
+/// The summary as aligned text without colour, two columns wide.
+#[must_use]
+pub fn summary_table(summary: &Summary) -> String {
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY);
+    table.set_header([
+        summary.header.mission.clone(),
+        format!("{} from {:.0}", duration(summary.duration), summary.header.start),
+    ]);
+    for (name, value) in rows(summary) {
+        table.add_row([name.to_owned(), value]);
+    }
+    if let Some(values) = table.column_mut(1) {
+        values.set_cell_alignment(CellAlignment::Right);
+    }
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n")
+}
+
+fn rows(summary: &Summary) -> Vec<(&'static str, String)> {
+    let (work, power, heat, data, radiation, balance) =
+        (&summary.work, &summary.energy, &summary.heat, &summary.data, &summary.radiation, &summary.balance);
+    let made = [("tokens trained", work.tokens), ("requests served", work.requests), ("images delivered", work.images)];
+    let made = made.into_iter().filter(|(_, number)| *number > 0.0).map(|(name, number)| (name, count(number)));
+    let upsets = radiation.silent_corruptions + radiation.memory_errors;
+    let jobs = work.jobs_delivered + work.jobs_computed + work.jobs_running + work.jobs_waiting;
+    let mut rows = vec![
+        ("work computed", work.computed.to_string()),
+        ("work delivered", work.delivered.to_string()),
+        ("work lost to roll-backs", work.lost.to_string()),
+    ];
+    rows.extend(made);
+    rows.extend([
+        ("jobs delivered", format!("{} of {}", work.jobs_delivered, jobs)),
+        ("deadlines missed", grouped(i64::from(work.deadlines_missed))),
+        ("availability", percent(work.availability)),
+        ("mean clock while working", percent(work.clock_mean)),
+        (
+            "held back most by",
+            main_bound(summary).map_or("nothing".to_owned(), |(b, share)| format!("{}, {}", b.word(), percent(share))),
+        ),
+        ("energy available", energy(power.available)),
+        ("energy drawn", energy(power.generated)),
+        ("  by accelerators", energy(power.accelerator)),
+        ("  by other loads", energy(power.other_loads)),
+        ("  lost in conversion", energy(power.losses)),
+        ("time in eclipse", percent(power.eclipse)),
+        ("lowest state of charge", percent(power.state_of_charge_min)),
+        ("hottest chip", temperature(heat.chip_max)),
+        ("hottest radiator", temperature(heat.radiator_max)),
+        ("working time throttled", percent(heat.throttled)),
+        ("passes used", format!("{} of {}", grouped(i64::from(data.contacts_used)), grouped(i64::from(data.contacts)))),
+        ("data down", data.down.to_string()),
+        ("data up", data.up.to_string()),
+        ("dose", prefixed(radiation.dose.0, "Gy")),
+        (
+            "faults",
+            format!("{}, {}", plural(upsets, "upset", "upsets"), plural(radiation.interrupts, "reboot", "reboots")),
+        ),
+        ("largest balance residual", residual(balance.energy.max(balance.heat).max(balance.data))),
+    ]);
+    rows
+}

@@ -1,0 +1,160 @@
+//! Numbers and names as a person reads them.
+
+use sunward_sim::record::{EventKind, JobState};
+use sunward_units::{Joules, Kelvin, Ratio, Seconds, significant};
+
+/// "241.9" with "kW" for 241,900 and "W": the largest decimal prefix that leaves at least 1 before the point.
+pub(crate) fn prefixed(value: f64, unit: &str) -> String {
+    let (factor, prefix) = prefix(value.abs());
+    format!("{} {prefix}{unit}", significant(value / factor, 4))
+}
+
+/// The factor and letter of the decimal prefix for numbers up to `largest`.
+pub(crate) fn prefix(largest: f64) -> (f64, &'static str) {
+    const PREFIXES: [(f64, &str); 13] = [
+        (1e21, "Z"),
+        (1e18, "E"),
+        (1e15, "P"),
+        (1e12, "T"),
+        (1e9, "G"),
+        (1e6, "M"),
+        (1e3, "k"),
+        (1.0, ""),
+        (1e-3, "m"),
+        (1e-6, "u"),
+        (1e-9, "n"),
+        (1e-12, "p"),
+        (1e-15, "f"),
+    ];
+    if largest == 0.0 || !largest.is_finite() {
+        return (1.0, "");
+    }
+    PREFIXES.into_iter().find(|(factor, _)| largest >= *factor).unwrap_or((1e-15, "f"))
+}
+
+/// "114.5 kWh".
+pub(crate) fn energy(energy: Joules) -> String {
+    prefixed(energy.0 / 3600.0, "Wh")
+}
+
+/// "84.2 degC"; "-" for a temperature that was never reached (0 K or not finite).
+pub(crate) fn temperature(temperature: Kelvin) -> String {
+    if temperature.0 > 0.0 && temperature.0.is_finite() {
+        format!("{:.1} \u{b0}C", temperature.celsius())
+    } else {
+        "-".to_owned()
+    }
+}
+
+/// "36.2 %".
+pub(crate) fn percent(ratio: Ratio) -> String {
+    format!("{:.1} %", ratio.0 * 100.0)
+}
+
+/// "7 d", "3.2 h", "45 s".
+pub(crate) fn duration(duration: Seconds) -> String {
+    let unit =
+        [(86_400.0, "d"), (3600.0, "h"), (60.0, "min")].into_iter().find(|(seconds, _)| duration.0.abs() >= *seconds);
+    let (seconds, name) = unit.unwrap_or((1.0, "s"));
+    format!("{} {name}", significant(duration.0 / seconds, 3))
+}
+
+/// "1,234" up to a million, then "12.35 million".
+pub(crate) fn count(value: f64) -> String {
+    const LARGE: [(f64, &str); 4] = [(1e15, "quadrillion"), (1e12, "trillion"), (1e9, "billion"), (1e6, "million")];
+    if let Some((factor, word)) = LARGE.into_iter().find(|(factor, _)| value >= *factor) {
+        return format!("{} {word}", significant(value / factor, 4));
+    }
+    grouped(value.round() as i64)
+}
+
+/// "12,345".
+pub(crate) fn grouped(value: i64) -> String {
+    let digits = value.unsigned_abs().to_string();
+    let mut text = String::from(if value < 0 { "-" } else { "" });
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// "1 pass", "2 passes".
+pub(crate) fn plural(value: u32, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(i64::from(value)), if value == 1 { one } else { many })
+}
+
+/// A residual: "3.1e-13", "0" when exact.
+pub(crate) fn residual(value: f64) -> String {
+    if value == 0.0 { "0".to_owned() } else { format!("{value:.1e}") }
+}
+
+/// At most `limit` characters, the last an ellipsis when cut.
+pub(crate) fn shortened(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    text.chars().take(limit - 1).chain(['\u{2026}']).collect()
+}
+
+/// The word for an event in tables and files.
+pub(crate) fn event_word(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::PenumbraEntered => "penumbra-entered",
+        EventKind::UmbraEntered => "umbra-entered",
+        EventKind::UmbraLeft => "umbra-left",
+        EventKind::PenumbraLeft => "penumbra-left",
+        EventKind::ContactBegan => "contact-began",
+        EventKind::ContactEnded => "contact-ended",
+        EventKind::InputArrived => "input-arrived",
+        EventKind::JobStarted => "job-started",
+        EventKind::JobFinished => "job-finished",
+        EventKind::JobDelivered => "job-delivered",
+        EventKind::Checkpoint => "checkpoint",
+        EventKind::LoadShed => "load-shed",
+        EventKind::ThermalShutdown => "thermal-shutdown",
+        EventKind::SilentCorruption => "silent-corruption",
+        EventKind::MemoryError => "memory-error",
+        EventKind::Interrupt => "interrupt",
+        EventKind::Rollback => "rollback",
+        EventKind::PermanentFault => "permanent-fault",
+        EventKind::Sample => "sample",
+    }
+}
+
+/// The word for a job's state in tables and files.
+pub(crate) fn state_word(state: JobState) -> &'static str {
+    match state {
+        JobState::Waiting => "waiting",
+        JobState::Running => "running",
+        JobState::Computed => "computed",
+        JobState::Delivered => "delivered",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_a_person_writes_them() {
+        assert_eq!(prefixed(241_900.0, "W"), "241.9 kW");
+        assert_eq!(prefixed(-0.0123, "Gy"), "-12.3 mGy");
+        assert_eq!(prefixed(0.0, "W"), "0 W");
+        assert_eq!(energy(Joules(412.2e6)), "114.5 kWh");
+        assert_eq!(temperature(Kelvin(357.35)), "84.2 \u{b0}C");
+        assert_eq!(temperature(Kelvin(0.0)), "-");
+        assert_eq!(percent(Ratio(0.3625)), "36.2 %");
+        assert_eq!(duration(Seconds(604_800.0)), "7 d");
+        assert_eq!(duration(Seconds(45.0)), "45 s");
+        assert_eq!((count(1234.0), count(12_345_678.0)), ("1,234".to_owned(), "12.35 million".to_owned()));
+        assert_eq!(grouped(-1_234_567), "-1,234,567");
+        assert_eq!(
+            (plural(1, "pass", "passes"), plural(2000, "pass", "passes")),
+            ("1 pass".into(), "2,000 passes".into())
+        );
+        assert_eq!(shortened("Svalbard ground station", 9), "Svalbard\u{2026}");
+    }
+}
