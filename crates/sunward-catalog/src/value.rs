@@ -191,6 +191,10 @@ mod tests {
                 "outside its range",
             ),
             (
+                r#"value = "4 W", range = ["2 W", "3 W"], source = "s", date = "2023", kind = "published""#,
+                "outside its range",
+            ),
+            (
                 r#"value = "1 W", range = ["2 W", "0 W"], source = "s", date = "2023", kind = "published""#,
                 "outside its range",
             ),
