@@ -19,7 +19,7 @@ use crate::time::{Instant, Span};
 
 /// Equatorial radius of WGS72 (Vallado et al. 2006, table 1).
 pub(crate) const EARTH_RADIUS_KM: f64 = 6378.135;
-const MINUTE_NS: f64 = 60e9;
+pub(crate) const MINUTE_NS: f64 = 60e9;
 const JULIAN_YEAR_D: f64 = 365.25;
 const JULIAN_DATE_J2000: f64 = 2_451_545.0;
 
@@ -78,17 +78,7 @@ impl Sgp4 {
     /// [`Sgp4Error::Elements`] or [`Sgp4Error::MeanMotion`].
     pub fn new(elements: &Elements) -> Result<Self, Sgp4Error> {
         let elements = elements.clone().checked()?;
-        let refuse = |_| Sgp4Error::MeanMotion(elements.mean_motion);
-        let orbit = ::sgp4::Orbit::from_kozai_elements(
-            &::sgp4::WGS72,
-            elements.inclination.0,
-            elements.right_ascension.0,
-            elements.eccentricity.0,
-            elements.argument_of_perigee.0,
-            elements.mean_anomaly.0,
-            elements.mean_motion.0 * 60.0,
-        )
-        .map_err(refuse)?;
+        let orbit = brouwer_elements(&elements)?;
         // The reference implementation keeps the epoch as one double-precision Julian date. Its rounding (4e-10 d) moves
         // the verification case of a near-parabolic orbit (23333) by 4 mm through the Moon's place.
         let epoch = elements.epoch.julian_date_ut1();
@@ -119,6 +109,20 @@ impl Sgp4 {
         let radius = state.radius();
         if radius.0 < EARTH_RADIUS_KM * 1e3 { Err(Sgp4Error::Decayed { radius, after }) } else { Ok(state) }
     }
+}
+
+/// The elements with the effect of J2 on Kozai's mean motion taken off (rad, rad/min).
+pub(crate) fn brouwer_elements(elements: &Elements) -> Result<::sgp4::Orbit, Sgp4Error> {
+    ::sgp4::Orbit::from_kozai_elements(
+        &::sgp4::WGS72,
+        elements.inclination.0,
+        elements.right_ascension.0,
+        elements.eccentricity.0,
+        elements.argument_of_perigee.0,
+        elements.mean_anomaly.0,
+        elements.mean_motion.0 * 60.0,
+    )
+    .map_err(|_| Sgp4Error::MeanMotion(elements.mean_motion))
 }
 
 fn translate(error: ::sgp4::Error, after: Span) -> Sgp4Error {

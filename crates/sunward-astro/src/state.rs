@@ -134,6 +134,16 @@ impl<'a> StatesMut<'a> {
         (StatesMut { x, y, z, vx, vy, vz }, rest)
     }
 
+    /// Makes the rows from `row` on NaN.
+    pub(crate) fn clear_from(&mut self, row: usize) {
+        for column in [&mut *self.x, &mut *self.y, &mut *self.z] {
+            column[row..].fill(Meters(f64::NAN));
+        }
+        for column in [&mut *self.vx, &mut *self.vy, &mut *self.vz] {
+            column[row..].fill(MetersPerSecond(f64::NAN));
+        }
+    }
+
     pub(crate) fn set(&mut self, row: usize, state: State) {
         [self.x[row], self.y[row], self.z[row]] = state.position;
         [self.vx[row], self.vy[row], self.vz[row]] = state.velocity;
