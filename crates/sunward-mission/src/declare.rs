@@ -103,11 +103,15 @@ pub(crate) use words;
 macro_rules! forms {
     ($(#[doc = $doc:literal])+ pub enum $Name:ident { $( $(#[doc = $key_doc:literal])+ $Variant:ident($inner:ident) = $key:literal ),+ $(,)? }) => {
         $(#[doc = $doc])+
+        #[allow(clippy::large_enum_variant, reason = "one stands in each entry of a file, not in columns")]
         #[derive(Debug, Clone, PartialEq)]
         pub enum $Name { $( $(#[doc = $key_doc])+ $Variant(Given<$inner>), )+ }
 
         impl $Name {
             fn read(value: Option<&toml::de::DeValue<'_>>, place: &$crate::form::Place, sink: &mut $crate::form::Sink) -> Self {
+                if $crate::form::is_no_section(value, place, sink) {
+                    return Self::read(None, place, &mut $crate::form::Sink::scratch());
+                }
                 let mut reader = $crate::form::Reader::new(value, place, sink);
                 let need = $crate::form::Need::Required;
                 let mut read: Vec<(&'static str, Self, $crate::fault::Span)> = Vec::new();
@@ -131,7 +135,7 @@ macro_rules! forms {
                 $crate::form::Shape::Forms(vec![$( $crate::form::KeySpec {
                     name: $key,
                     doc: concat!($($key_doc, "\n"),+).trim().to_owned(),
-                    need: $crate::form::Need::Required,
+                    need: $crate::form::Need::Otherwise("another of these keys"),
                     shape: <$inner as $crate::form::Item>::shape(None),
                 } ),+])
             }

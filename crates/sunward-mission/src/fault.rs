@@ -277,7 +277,10 @@ mod tests {
     fn lines_and_columns_count_characters_from_one() {
         let source = Source::new("m.toml", "a = 1\né = 2\n");
         let place = |span| Given { value: (), path: String::new(), span };
-        let faults = [Fault::at(&place(11..12), FaultKind::OutOfRange, "b"), Fault::at(&place(0..1), FaultKind::OutOfRange, "a")];
+        let faults = [
+            Fault::at(&place(11..12), FaultKind::OutOfRange, "b"),
+            Fault::at(&place(0..1), FaultKind::OutOfRange, "a"),
+        ];
         let faults = Faults::new(&source, faults.to_vec());
         let places = faults.all().iter().map(|f| (f.message.as_str(), f.line, f.column)).collect::<Vec<_>>();
         assert_eq!(places, [("a", 1, 1), ("b", 2, 5)]);

@@ -209,7 +209,8 @@ fn part_span(text: &str, span: &Span, value: &str, [line, column, length]: [usiz
     let line_start = line_text.as_ptr() as usize - value.as_ptr() as usize;
     let value_start = span.start + text.get(span.clone())?.find(value)?;
     let start = value_start + line_start;
-    Some(start + offset(column - 1)..start + offset(column - 1 + length))
+    let before = column.checked_sub(1)?;
+    Some(start + offset(before)..start + offset(before + length))
 }
 
 /// A value that is not a section: text, number, flag, quantity, word.
@@ -238,8 +239,14 @@ impl<T: Leaf> Item for T {
         Shape::Leaf(T::kind(), bounds)
     }
     fn decode(value: &DeValue<'_>, place: &Place, bounds: Option<Bounds>, sink: &mut Sink) -> Self {
-        let read = T::read(value).and_then(|read| within(read, value, place, bounds));
-        read.unwrap_or_else(|problem| {
+        let read = T::read(value).and_then(|read| match bounds {
+            Some(bounds) if read.outside(bounds) => Err(Problem::new(FaultKind::OutOfRange, "")),
+            _ => Ok(read),
+        });
+        read.unwrap_or_else(|mut problem| {
+            if let (FaultKind::OutOfRange, Some((low, high))) = (problem.kind, bounds) {
+                problem.message = format!("{} {} is outside {low}..={high}", place.key(), as_written(value));
+            }
             sink.push(problem.fault(value, place, &sink.source));
             T::placeholder()
         })
@@ -254,12 +261,6 @@ impl<T: Leaf> Item for T {
     fn canonical(&self) -> toml::Value {
         Leaf::canonical(self)
     }
-}
-
-fn within<T: Leaf>(read: T, value: &DeValue<'_>, place: &Place, bounds: Option<Bounds>) -> Result<T, Problem> {
-    let Some((low, high)) = bounds.filter(|bounds| read.outside(*bounds)) else { return Ok(read) };
-    let message = format!("{} {} is outside {low}..={high}", place.key(), as_written(value));
-    Err(Problem::new(FaultKind::OutOfRange, message))
 }
 
 /// The value of a bound or default that stands in a declaration.
@@ -304,13 +305,9 @@ pub(crate) struct Reader<'a, 'i> {
 }
 
 impl<'a, 'i> Reader<'a, 'i> {
-    /// A reader of the section `value`, or of an empty one where it is no section.
+    /// A reader of the section `value`, or of an empty one where there is none.
     pub(crate) fn new(value: Option<&'a DeValue<'i>>, place: &'a Place, sink: &'a mut Sink) -> Self {
         let table = value.and_then(DeValue::as_table);
-        if let (Some(value), None) = (value, table) {
-            let message = format!("{} is a {}; expected a section of keys", place.key(), value.type_str());
-            sink.push(Fault::at(place, FaultKind::WrongType, message));
-        }
         Self { table, place, sink, known: Vec::new(), elsewhere: Vec::new() }
     }
 
@@ -463,8 +460,19 @@ pub(crate) trait Section: Sized {
     fn put_keys(&self, table: &mut toml::Table);
 }
 
+/// A fault where `value` is no section, after which the faults of its missing keys would say nothing.
+pub(crate) fn is_no_section(value: Option<&DeValue<'_>>, place: &Place, sink: &mut Sink) -> bool {
+    let Some(value) = value.filter(|value| !value.is_table()) else { return false };
+    let message = format!("{} is a {}; expected a section of keys", place.key(), value.type_str());
+    sink.push(Fault::at(place, FaultKind::WrongType, message));
+    true
+}
+
 /// A section of its own, with its own faults for unknown keys.
 pub(crate) fn read_section<T: Section>(value: Option<&DeValue<'_>>, place: &Place, sink: &mut Sink) -> T {
+    if is_no_section(value, place, sink) {
+        return read_section(None, place, &mut Sink::scratch());
+    }
     let mut reader = Reader::new(value, place, sink);
     let section = T::read_keys(&mut reader);
     reader.finish();

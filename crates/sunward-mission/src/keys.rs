@@ -229,7 +229,7 @@ section! {
         /// Battery cell, by its name in the catalog.
         cell: Maybe<Name> or "the platform's",
         /// Energy when new.
-        energy: Maybe<Joules> in "1 mWh".."1 TWh" or "the platform's",
+        energy: Maybe<Joules> in "1 J".."1 TWh" or "the platform's",
         /// Share of the energy that may be drawn.
         depth_of_discharge_max: Maybe<Ratio> in "0.01".."1" or "the platform's",
         /// Share of the energy stored at the start.

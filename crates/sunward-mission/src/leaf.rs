@@ -173,12 +173,13 @@ fn read_quantity<Q: Quantity>(value: &DeValue<'_>) -> Result<Q, Problem> {
     if bare_number(value).is_some_and(|number| !number.is_finite()) {
         return problem(FaultKind::OutOfRange, format!("{} {written} is not finite", Q::DIMENSION), None);
     }
-    written.parse::<Q>().or_else(|error| {
+    written.parse::<Q>().map_err(|error| {
         let bare = matches!(error, QuantityError::MissingUnit { .. });
-        let kind = if matches!(error, QuantityError::NotFinite { .. }) { FaultKind::OutOfRange } else { FaultKind::Unit };
+        let kind =
+            if matches!(error, QuantityError::NotFinite { .. }) { FaultKind::OutOfRange } else { FaultKind::Unit };
         let help =
             bare.then(|| format!("write the unit behind the number, in quotes, for example \"{written} {example}\""));
-        Err(Problem::new(kind, error.to_string()).with_help(help))
+        Problem::new(kind, error.to_string()).with_help(help)
     })
 }
 

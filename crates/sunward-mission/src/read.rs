@@ -66,7 +66,8 @@ impl Mission {
         section_json(&self.keys)
     }
 
-    /// BLAKE3 of [`Mission::to_toml`], in hexadecimal: blanks, comments, order and units of the text do not change it.
+    /// BLAKE3 of [`Mission::to_toml`], in hexadecimal: blanks, comments, the order of keys and
+    /// another unit for the same number do not change it.
     #[must_use]
     pub fn hash(&self) -> String {
         blake3::hash(self.to_toml().as_bytes()).to_hex().to_string()

@@ -122,7 +122,11 @@ fn check_job(job: &Given<Job>, sink: &mut Sink) {
         Work::Serving(serving) => {
             let bits = &serving.weight_bits;
             if sink.sound(bits) && !matches!(**bits, 8 | 16) {
-                sink.push(Fault::at(bits, FaultKind::OutOfRange, format!("weight_bits {} is neither 8 nor 16", **bits)));
+                sink.push(Fault::at(
+                    bits,
+                    FaultKind::OutOfRange,
+                    format!("weight_bits {} is neither 8 nor 16", **bits),
+                ));
             }
         }
         Work::Imagery(_) => {}

@@ -1,5 +1,7 @@
 //! The description of the keys: as a list, as JSON schema, as a reference for people.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::form::{Bounds, KeySpec, Kind, Need, Section, Shape, Word};
@@ -79,9 +81,10 @@ fn section_schema(specs: &[KeySpec]) -> Value {
         properties.insert(spec.name.to_owned(), described(shape_schema(&spec.shape), spec));
         if let Shape::Tagged(words, keys) = &spec.shape {
             for (word, keys) in words.iter().zip(keys) {
-                variants.push(variant_schema(spec.name, word, keys));
                 properties.extend(keys.iter().map(|key| (key.name.to_owned(), json!({}))));
+                variants.push(variant_schema(spec.name, word, keys));
             }
+            forbid_keys_of_others(&mut variants);
         }
     }
     let mut schema = json!({"type": "object", "properties": properties, "additionalProperties": false});
@@ -100,6 +103,17 @@ fn variant_schema(tag: &str, word: &Word, specs: &[KeySpec]) -> Value {
     let mut properties = Map::from_iter([(tag.to_owned(), json!({"const": word.word}))]);
     properties.extend(specs.iter().map(|spec| (spec.name.to_owned(), described(shape_schema(&spec.shape), spec))));
     json!({"title": word.doc.trim(), "properties": properties, "required": required(specs)})
+}
+
+/// Lets each variant refuse the keys that only others have.
+fn forbid_keys_of_others(variants: &mut [Value]) {
+    let all = variants.iter().filter_map(|variant| variant["properties"].as_object());
+    let all = all.flat_map(|properties| properties.keys().cloned()).collect::<BTreeSet<_>>();
+    for properties in variants.iter_mut().filter_map(|variant| variant["properties"].as_object_mut()) {
+        for key in &all {
+            properties.entry(key.clone()).or_insert(json!(false));
+        }
+    }
 }
 
 fn required(specs: &[KeySpec]) -> Vec<&'static str> {
@@ -245,7 +259,7 @@ fn write_table(text: &mut String, specs: &[KeySpec]) {
     for spec in specs {
         let (value, range) = value_text(&spec.shape);
         let absent = match spec.need {
-            _ if matches!(spec.shape, Shape::Section(_)) => String::new(),
+            Need::Required if matches!(spec.shape, Shape::Section(_)) => String::new(),
             Need::Required => "**required**".to_owned(),
             Need::Default(value) => format!("`{value}`"),
             Need::Otherwise(words) => words.to_owned(),
