@@ -169,6 +169,15 @@ fn both<A: Quantity, B: Quantity>(what: &'static str, a: A, price_of: &'static s
     not_negative(price_of, b).map(drop)
 }
 
+/// Something that is built and launched.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Unit {
+    /// What it costs before it is launched.
+    pub price: Usd,
+    /// What it weighs at launch.
+    pub mass: Kilograms,
+}
+
 /// One line of the ledger.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
@@ -214,6 +223,37 @@ impl Ledger {
         self.totals[category as usize] += amount.0;
         self.entries.push(Entry { at, category, purchase, cause: cause.to_owned() });
         Ok(amount)
+    }
+
+    /// Enters `count` units delivered to where they work: each is bought, and its mass is launched. Spares, resupply and
+    /// replacements go through here too, so that nothing reaches orbit unpaid.
+    ///
+    /// # Errors
+    /// As [`Self::enter`]; then nothing is entered.
+    ///
+    /// ```
+    /// use sunward_cost::ledger::{Category, Ledger, Unit};
+    /// use sunward_units::{Kilograms, Seconds, Usd, UsdPerKilogram};
+    /// let mut ledger = Ledger::new();
+    /// let unit = Unit { price: Usd(594e3), mass: Kilograms(740.0) };
+    /// ledger.deliver(Seconds(0.0), Category::Satellites, 2, &unit, UsdPerKilogram(500.0), "spares")?;
+    /// assert_eq!(ledger.total(Category::Launch), Usd(740e3));
+    /// assert_eq!(ledger.cost(), Usd(740e3 + 1_188e3));
+    /// # Ok::<(), sunward_cost::CostError>(())
+    /// ```
+    pub fn deliver(
+        &mut self,
+        at: Seconds,
+        category: Category,
+        count: u64,
+        unit: &Unit,
+        launch: UsdPerKilogram,
+        cause: &str,
+    ) -> Result<Usd, CostError> {
+        let flown = Purchase::Mass { mass: unit.mass * count as f64, price: launch };
+        flown.check()?;
+        let bought = self.enter(at, category, Purchase::Units { count, price: unit.price }, cause)?;
+        Ok(bought + self.enter(at, Category::Launch, flown, cause)?)
     }
 
     /// The entries, in the order entered.
@@ -351,18 +391,17 @@ mod tests {
 
     const START: Seconds = Seconds(0.0);
 
-    /// A fleet of 27 kW satellites of 740 kg at 22 USD/W and 500 USD/kg, with spares and resupply flights of 20 t.
+    /// 27 kW satellites of 740 kg at 22 USD/W and 500 USD/kg, their spares, and resupply flights of 20 t.
     fn fleet(satellites: u64, spares: u64, resupply_flights: u64) -> Ledger {
-        let (price, launch) = (Usd(22.0 * 27e3), UsdPerKilogram(500.0));
+        let launch = UsdPerKilogram(500.0);
+        let satellite = Unit { price: Usd(22.0 * 27e3), mass: Kilograms(740.0) };
+        let cargo = Unit { price: Usd(1e6), mass: Kilograms(20e3) };
         let mut ledger = Ledger::new();
-        for (count, cause) in [(satellites, "fleet"), (spares, "spares")] {
-            let mass = Kilograms(740.0 * count as f64);
-            ledger.enter(START, Category::Satellites, Purchase::Units { count, price }, cause).unwrap();
-            ledger.enter(START, Category::Launch, Purchase::Mass { mass, price: launch }, cause).unwrap();
-        }
+        ledger.deliver(START, Category::Satellites, satellites, &satellite, launch, "fleet").unwrap();
+        ledger.deliver(START, Category::Satellites, spares, &satellite, launch, "spares").unwrap();
         for flight in 0..resupply_flights {
-            let flown = Purchase::Mass { mass: Kilograms(20e3), price: launch };
-            ledger.enter(Seconds(flight as f64 * 1e6), Category::Launch, flown, "resupply").unwrap();
+            let at = Seconds(flight as f64 * 1e6);
+            ledger.deliver(at, Category::Replacement, 1, &cargo, launch, "resupply").unwrap();
         }
         ledger
     }
@@ -374,8 +413,17 @@ mod tests {
         assert!((bare.0 - (100.0 * 594_000.0 + 74_000.0 * 500.0)).abs() < 1e-3);
         assert!((fleet(100, 100, 0).cost().0 - 2.0 * bare.0).abs() < 1e-3, "spares cost what the first ones cost");
         let resupplied = fleet(100, 0, 47);
-        assert!((resupplied.cost().0 - bare.0 - 47.0 * 20e3 * 500.0).abs() < 1e-3);
-        assert_eq!(resupplied.entries().iter().filter(|entry| entry.cause == "resupply").count(), 47);
+        assert!((resupplied.cost().0 - bare.0 - 47.0 * (20e3 * 500.0 + 1e6)).abs() < 1e-3);
+        assert!((resupplied.total(Category::Launch).0 - 500.0 * (74e3 + 47.0 * 20e3)).abs() < 1e-3);
+        assert_eq!(resupplied.entries().iter().filter(|entry| entry.cause == "resupply").count(), 2 * 47);
+    }
+
+    #[test]
+    fn a_unit_that_cannot_be_launched_is_not_bought() {
+        let mut ledger = Ledger::new();
+        let unit = Unit { price: Usd(1e6), mass: Kilograms(-1.0) };
+        assert!(ledger.deliver(START, Category::Satellites, 1, &unit, UsdPerKilogram(500.0), "no").is_err());
+        assert!(ledger.entries().is_empty());
     }
 
     /// DeepSeek's open-infra index: 226.75 nodes of 8 GPUs for a day at 2 USD/h cost 87,072 USD and would earn 562,027 USD,

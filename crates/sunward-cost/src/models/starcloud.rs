@@ -6,7 +6,7 @@
 //! cells and one launch; satellite bus, radiators, structure, replacement and operations cost nothing. One launch of 100 t for
 //! 5 MUSD is 50 USD/kg, and the same table's shielding line uses 30 USD/kg.
 
-use sunward_catalog::KilogramsPerJoule;
+use sunward_catalog::{KilogramsPerJoule, WattsPerKilogram};
 use sunward_units::{
     Joules, Kelvin, Kilograms, Ratio, Seconds, SquareMeters, Usd, UsdPerJoule, UsdPerKilogram, Watts,
     WattsPerSquareMeter,
@@ -34,8 +34,8 @@ pub struct Table {
     pub solar_array: Usd,
     /// One launch.
     pub launch: Usd,
-    /// Shielding in orbit for each watt.
-    pub shielding_kg_per_watt: f64,
+    /// Power that a kilogram of shielding protects (1 kg/kW).
+    pub shielded_power: WattsPerKilogram,
     /// Launch price of the shielding line.
     pub shielding_price: UsdPerKilogram,
 }
@@ -52,7 +52,7 @@ impl Default for Table {
             backup: Usd(20e6),
             solar_array: Usd(2e6),
             launch: Usd(5e6),
-            shielding_kg_per_watt: 1e-3,
+            shielded_power: WattsPerKilogram(1e3),
             shielding_price: UsdPerKilogram(30.0),
         }
     }
@@ -83,15 +83,16 @@ impl Table {
     /// The table's outcome.
     ///
     /// # Errors
-    /// A power or time not above zero, or a cooling share below zero.
+    /// A power, time or shielded power not above zero, or a cooling share below zero.
     pub fn evaluate(&self) -> Result<TableOutcome, CostError> {
         positive("power", self.power)?;
         positive("years", Ratio(f64::from(self.years)))?;
+        positive("shielded power", self.shielded_power)?;
         crate::error::not_negative("cooling share", self.cooling_share)?;
         let energy = self.power * Seconds(f64::from(self.years) * HOURS_PER_YEAR * 3600.0);
         let ground_energy = self.tariff * energy;
         let ground_cooling = ground_energy * self.cooling_share.0;
-        let shielding = self.shielding_price * Kilograms(self.power.0 * self.shielding_kg_per_watt);
+        let shielding = self.shielding_price * Kilograms(self.power.0 / self.shielded_power.0);
         Ok(TableOutcome {
             energy,
             ground_energy,
@@ -245,6 +246,7 @@ mod tests {
     fn impossible_inputs_are_refused() {
         assert!(Table { years: 0, ..Table::default() }.evaluate().is_err());
         assert!(Table { power: Watts(-1.0), ..Table::default() }.evaluate().is_err());
+        assert!(Table { shielded_power: WattsPerKilogram(0.0), ..Table::default() }.evaluate().is_err());
         assert!(Table { cooling_share: Ratio(-0.1), ..Table::default() }.evaluate().is_err());
         assert!(Radiator { emissivity: Ratio(1.2), ..Radiator::default() }.evaluate().is_err());
         let cold = Radiator { temperature: Kelvin(150.0), ..Radiator::default() }.evaluate().unwrap_err();
