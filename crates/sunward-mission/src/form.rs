@@ -52,6 +52,12 @@ impl<T> Given<T> {
         let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
         Given { value: (), path, span }
     }
+
+    /// The last part of the path.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or(&self.path)
+    }
 }
 
 impl Place {
@@ -284,14 +290,6 @@ pub(crate) fn as_written(value: &DeValue<'_>) -> String {
         DeValue::Datetime(time) => time.to_string(),
         DeValue::Array(_) => "a list".to_owned(),
         DeValue::Table(_) => "a section".to_owned(),
-    }
-}
-
-impl<T> Given<T> {
-    /// The last part of the path.
-    #[must_use]
-    pub fn key(&self) -> &str {
-        self.path.rsplit('.').next().unwrap_or(&self.path)
     }
 }
 
