@@ -17,7 +17,7 @@ use crate::palette::{CHARGE, COMPUTE, HEAT, LINK, LOAD, SERIES, SUN, dark_rules}
 use crate::plot::panel::{Line, Panel, legend};
 use crate::plot::strip::{bound_colour, bound_name, contacts, share_bar};
 use crate::plot::{Timeline, map, period_s};
-use crate::text::{count, duration, energy, grouped, percent, plural, prefix, prefixed, temperature};
+use crate::text::{count, energy, grouped, percent, plural, prefix, prefixed, spelled, temperature, unbroken, utc};
 use crate::{Assumption, ReportError, check};
 
 /// Sites drawn in full; the tables hold the others.
@@ -125,12 +125,12 @@ fn headline(record: &Record, summary: &Summary, timeline: &Timeline) -> String {
         )
     });
     format!(
-        "<header>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p class=\"note\">Starts {:.0} UTC, {} of mission time in steps of {}, {sites}. \
+        "<header>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p class=\"note\">Starts {}, {} of mission time in steps of {}, {sites}. \
          Time axes count from the start.{closeup}</p>\n</header>\n{}<section>\n<h2>What bound the work</h2>\n<figure>{}{}</figure>\n</section>\n",
         escaped(&header.mission),
-        escaped(&sentence(summary)),
-        record.header.start,
-        duration(summary.duration),
+        escaped(&unbroken(&sentence(summary))),
+        utc(record.header.start),
+        spelled(summary.duration),
         header.step,
         tiles(summary),
         share_bar(&shares),
@@ -161,7 +161,7 @@ fn sentence(summary: &Summary) -> String {
     format!(
         "In {} the mission computed {} of useful AI work and delivered {} of it to the ground. It worked {} of the time at {} of \
          full clock on average{bound}.",
-        duration(summary.duration),
+        spelled(summary.duration),
         work.computed,
         work.delivered,
         percent(work.availability),
@@ -206,7 +206,11 @@ fn tiles(summary: &Summary) -> String {
     let tiles: String = all
         .iter()
         .map(|(name, value, more)| {
-            format!("<div><small>{name}</small><b>{}</b><span>{}</span></div>\n", escaped(value), escaped(more))
+            format!(
+                "<div><small>{name}</small><b>{}</b><span>{}</span></div>\n",
+                escaped(value),
+                escaped(&unbroken(more))
+            )
         })
         .collect();
     format!("<div class=\"tiles\">\n{tiles}</div>\n")
@@ -272,8 +276,10 @@ fn fleet(record: &Record, timeline: &Timeline) -> String {
     down.range = Some((0.0, 0.0));
     let map =
         if record.tracks.len() > 1 { format!("<figure>{}</figure>\n", map::fleet(record)) } else { String::new() };
-    let panels: String =
-        [sites, power, charge, chip, work, down].iter().map(|panel| panel.draw(timeline, &[])).collect();
+    let panels: String = [sites, power, charge, chip, work, down]
+        .into_iter()
+        .map(|panel| Panel { by_orbit: true, ..panel }.draw(timeline, &[]))
+        .collect();
     section(&format!("All {} sites", grouped(record.sites.len() as i64)), &(map + &panels))
 }
 

@@ -159,14 +159,19 @@ impl Scale {
     }
 }
 
-/// A step of 1, 2 or 5 times a power of ten that cuts `span` into about `count` parts.
+/// The step of 1, 2 or 5 times a power of ten nearest (by ratio) to one `count`th of `span`.
 pub(crate) fn round_step(span: f64, count: usize) -> f64 {
     let rough = span / count.max(1) as f64;
     if !(rough.is_finite() && rough > 0.0) {
         return 1.0;
     }
     let power = 10f64.powf(rough.log10().floor());
-    let digit = [1.0, 2.0, 5.0, 10.0].into_iter().find(|digit| digit * power >= rough * 0.999).unwrap_or(10.0);
+    let digit = match rough / power {
+        low if low < 2f64.sqrt() => 1.0,
+        low if low < 10f64.sqrt() => 2.0,
+        low if low < 50f64.sqrt() => 5.0,
+        _ => 10.0,
+    };
     digit * power
 }
 
@@ -276,7 +281,7 @@ impl Column {
     /// The time axis along `bottom` of a plot that starts at `top`, with its grid and the column's title.
     pub(crate) fn draw_time(&self, canvas: &mut Canvas<'_>, top: f64, bottom: f64) {
         let scale = self.scale();
-        let (unit_s, name, step) = time_step(self.window.span_s(), ((self.right - self.left) / 62.0) as usize);
+        let (unit_s, name, step) = time_step(self.window.span_s(), ((self.right - self.left) / 50.0) as usize);
         let zero_s = if self.counts_down { self.window.to_s } else { 0.0 };
         let (low, high) = ((self.window.from_s - zero_s) / unit_s, (self.window.to_s - zero_s) / unit_s);
         for tick in multiples(low, high, step) {
@@ -354,8 +359,8 @@ mod tests {
 
     #[test]
     fn steps_are_round_and_ticks_are_their_multiples() {
-        assert_eq!(round_step(7.0, 5), 2.0);
-        assert_eq!(round_step(1.0, 4), 0.5);
+        assert_eq!(round_step(7.0, 5), 1.0);
+        assert_eq!(round_step(1.01, 5), 0.2);
         assert_eq!(round_step(430.0, 5), 100.0);
         assert_eq!(round_step(0.0, 5), 1.0);
         assert_eq!(multiples(-0.3, 1.0, 0.5).collect::<Vec<_>>(), [0.0, 0.5, 1.0]);

@@ -1,7 +1,7 @@
 //! The summary as a table for a terminal.
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::{CellAlignment, Table, TableComponent};
 use sunward_sim::summary::Summary;
 
 use crate::html::main_bound;
@@ -12,6 +12,9 @@ use crate::text::{count, duration, energy, grouped, percent, plural, prefixed, r
 pub fn summary_table(summary: &Summary) -> String {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY);
+    for part in [TableComponent::HorizontalLines, TableComponent::MiddleIntersections] {
+        table.remove_style(part);
+    }
     table.set_header([
         summary.header.mission.clone(),
         format!("{} from {:.0}", duration(summary.duration), summary.header.start),

@@ -1,5 +1,6 @@
 //! Numbers and names as a person reads them.
 
+use sunward_astro::time::Instant;
 use sunward_sim::record::{EventKind, JobState};
 use sunward_units::{Joules, Kelvin, Ratio, Seconds, significant};
 
@@ -57,6 +58,30 @@ pub(crate) fn duration(duration: Seconds) -> String {
         [(86_400.0, "d"), (3600.0, "h"), (60.0, "min")].into_iter().find(|(seconds, _)| duration.0.abs() >= *seconds);
     let (seconds, name) = unit.unwrap_or((1.0, "s"));
     format!("{} {name}", significant(duration.0 / seconds, 3))
+}
+
+/// "7 days", "1 hour", "3.2 minutes": for a sentence.
+pub(crate) fn spelled(duration: Seconds) -> String {
+    const UNITS: [(f64, &str); 4] = [(86_400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second")];
+    let (seconds, name) = UNITS.into_iter().find(|(seconds, _)| duration.0.abs() >= *seconds).unwrap_or(UNITS[3]);
+    let number = significant(duration.0 / seconds, 3);
+    format!("{number} {name}{}", if number == "1" { "" } else { "s" })
+}
+
+/// `text` with every space after a digit unbreakable, so that a number keeps its unit.
+pub(crate) fn unbroken(text: &str) -> String {
+    let mut joined = String::with_capacity(text.len());
+    let mut before = ' ';
+    for letter in text.chars() {
+        joined.push(if letter == ' ' && before.is_ascii_digit() { '\u{a0}' } else { letter });
+        before = letter;
+    }
+    joined
+}
+
+/// An instant without the letters of ISO 8601: "2026-07-27 00:00:00 UTC".
+pub(crate) fn utc(instant: Instant) -> String {
+    format!("{instant:.0}").replace('T', " ").replace('Z', " UTC")
 }
 
 /// "1,234" up to a million, then "12.35 million".
@@ -149,6 +174,12 @@ mod tests {
         assert_eq!(percent(Ratio(0.3625)), "36.2 %");
         assert_eq!(duration(Seconds(604_800.0)), "7 d");
         assert_eq!(duration(Seconds(45.0)), "45 s");
+        assert_eq!(
+            [604_800.0, 3600.0, 90.0, 0.0].map(|s| spelled(Seconds(s))),
+            ["7 days", "1 hour", "1.5 minutes", "0 seconds"]
+        );
+        assert_eq!(unbroken("30 PFLOP of 9"), "30\u{a0}PFLOP of 9");
+        assert_eq!(utc(Instant::from_utc_text("2026-07-27T00:00:00Z").unwrap()), "2026-07-27 00:00:00 UTC");
         assert_eq!((count(1234.0), count(12_345_678.0)), ("1,234".to_owned(), "12.35 million".to_owned()));
         assert_eq!(grouped(-1_234_567), "-1,234,567");
         assert_eq!(

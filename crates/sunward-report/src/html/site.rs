@@ -10,7 +10,7 @@ use crate::palette::{
 use crate::plot::panel::{Line, Mark, Panel, Rule, legend};
 use crate::plot::strip::{bounds_over_time, dark_windows, eclipse_days};
 use crate::plot::{Timeline, Window, map};
-use crate::text::grouped;
+use crate::text::{grouped, utc};
 
 /// Map, eclipses and panels of one tracked site, folded away unless `open`.
 pub(super) fn section(record: &Record, track: &Track, times_s: &[f64], open: bool) -> String {
@@ -22,7 +22,8 @@ pub(super) fn section(record: &Record, track: &Track, times_s: &[f64], open: boo
     let dark = dark_windows(track, times_s, timeline.whole);
     let view = View { record, track, site, times_s, timeline: &timeline };
     let panels = [view.power(), view.charge(), view.nodes(), view.array(), view.clock()];
-    let panels: String = panels.iter().map(|panel| panel.draw(&timeline, &dark)).collect();
+    let panels: String =
+        panels.into_iter().map(|panel| Panel { by_orbit: true, ..panel }.draw(&timeline, &dark)).collect();
     let recent = [view.rates(), view.dose()];
     let recent: String = recent.iter().map(|panel| panel.draw(&timeline, &dark)).collect();
     format!(
@@ -56,7 +57,7 @@ impl<'a> View<'a> {
             Some(closeup) => format!("Ground track, {}", closeup.title),
             None => "Ground track".to_owned(),
         };
-        let end = self.track.time.last().map_or(String::new(), |end| format!("{end:.0}"));
+        let end = self.track.time.last().map_or(String::new(), |&end| utc(end));
         let night = format!("day and night at {end}");
         let entries = [("in sunlight", SUN), ("in shadow", SHADOW), ("site at the end", HEAT), ("station", LINK)];
         let entries = legend(entries.into_iter().chain([(night.as_str(), crate::palette::NIGHT)]));

@@ -9,10 +9,14 @@ use sunward_units::{Joules, Ratio, Seconds, significant};
 use super::{escaped, section};
 use crate::Assumption;
 use crate::plot::Timeline;
-use crate::text::{count, duration, energy, event_word, grouped, percent, residual, state_word, temperature};
+use crate::text::{
+    count, duration, energy, event_word, grouped, percent, residual, shortened, state_word, temperature,
+};
 
 /// Rows of a table on the page; the Parquet tables hold all.
 const ROWS_MAX: usize = 60;
+/// Characters of a name in a table of many columns.
+const NAME_MAX: usize = 28;
 
 /// A table; columns whose heading starts with `#` hold numbers and align right. A cell's text is escaped here.
 fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
@@ -52,7 +56,7 @@ pub(super) fn jobs(record: &Record, timeline: &Timeline) -> String {
         "#busy",
         "#started",
         "#delivered",
-        "#latency",
+        "#latency (99 %)",
     ];
     let when = |instant: Option<sunward_astro::time::Instant>| {
         instant.map_or("\u{2013}".to_owned(), |instant| format!("{:.2} d", timeline.seconds(instant) / 86_400.0))
@@ -60,9 +64,9 @@ pub(super) fn jobs(record: &Record, timeline: &Timeline) -> String {
     let row = |job: &JobOutcome| {
         let late = job.deadline.is_some_and(|deadline| job.delivered.is_none_or(|delivered| delivered > deadline));
         vec![
-            job.name.clone(),
+            shortened(&job.name, NAME_MAX),
             job.kind.clone(),
-            job.site.map_or("\u{2013}".to_owned(), |site| record.sites[site as usize].name.clone()),
+            job.site.map_or("\u{2013}".to_owned(), |site| shortened(&record.sites[site as usize].name, NAME_MAX)),
             format!("{}{}", state_word(job.state), if late { ", late" } else { "" }),
             percent(job.progress),
             format!("{} {}", count(job.units), job.unit),
@@ -96,7 +100,7 @@ fn latency(sorted: &[Seconds]) -> String {
         return "\u{2013}".to_owned();
     }
     let rank = |share: f64| sorted[((share * sorted.len() as f64).ceil() as usize).clamp(1, sorted.len()) - 1];
-    format!("{} (99 %: {})", duration(rank(0.5)), duration(rank(0.99)))
+    format!("{} ({})", duration(rank(0.5)), duration(rank(0.99)))
 }
 
 /// Where energy, heat and data went, what radiation did, and how well the balances close.
@@ -253,8 +257,8 @@ mod tests {
     #[test]
     fn latencies_are_read_at_the_nearest_rank() {
         let sorted: Vec<Seconds> = (1..=200).map(|s| Seconds(f64::from(s))).collect();
-        assert_eq!(latency(&sorted), "1.67 min (99 %: 3.3 min)");
-        assert_eq!(latency(&[Seconds(2.0)]), "2 s (99 %: 2 s)");
+        assert_eq!(latency(&sorted), "1.67 min (3.3 min)");
+        assert_eq!(latency(&[Seconds(2.0)]), "2 s (2 s)");
         assert_eq!(latency(&[]), "\u{2013}");
     }
 

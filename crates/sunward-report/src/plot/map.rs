@@ -1,5 +1,8 @@
 //! The ground track on a map of the world, with day and night.
 
+use std::f64::consts::{PI, TAU};
+
+use sunward_astro::sun::{mean_sun_right_ascension, sun};
 use sunward_astro::time::Instant;
 use sunward_sim::record::{Record, StationInfo, Track};
 use sunward_units::Radians;
@@ -41,8 +44,8 @@ pub(crate) fn ground_track(record: &Record, track: &Track, times_s: &[f64], wind
         draw_track(canvas, map, track, times_s, window);
         let at = map.at(track.latitude[row].degrees(), track.longitude[row].degrees());
         canvas.dot(at, 6.0, HEAT, PAPER);
-        let mut places = stations(canvas, map, &record.stations);
-        places.insert(0, Place { name: site, at, bold: true });
+        let mut places = vec![Place { name: site, at, bold: true }, sun_place(map, end)];
+        places.extend(stations(canvas, map, &record.stations));
         draw_names(canvas, &places);
     })
 }
@@ -53,7 +56,8 @@ pub(crate) fn fleet(record: &Record) -> String {
         return String::new();
     };
     world("Sites at the end of the run", end, |canvas, map| {
-        let mut places = stations(canvas, map, &record.stations);
+        let mut places = vec![sun_place(map, end)];
+        places.extend(stations(canvas, map, &record.stations));
         for track in &record.tracks {
             let (Some(latitude), Some(longitude)) = (track.latitude.last(), track.longitude.last()) else { continue };
             let at = map.at(latitude.degrees(), longitude.degrees());
@@ -133,24 +137,23 @@ fn draw_night(canvas: &mut Canvas<'_>, map: &Projection, instant: Instant) {
     });
     let pole = [map.at(dark_pole, 180.0), map.at(dark_pole, -180.0)];
     canvas.polygon(&terminator.chain(pole).collect::<Vec<_>>(), NIGHT, 0.28);
-    let at = map.at(declination.degrees(), longitude.degrees());
-    canvas.dot(at, 7.0, SUN, PAPER);
+    canvas.dot(sun_place(map, instant).at, 7.0, SUN, PAPER);
 }
 
-/// Latitude and east longitude where the Sun is overhead, good to 0.02 deg from 1950 to 2050.
+fn sun_place(map: &Projection, instant: Instant) -> Place<'static> {
+    let (latitude, longitude) = subsolar_point(instant);
+    Place { name: "Sun overhead", at: map.at(latitude.degrees(), longitude.degrees()), bold: false }
+}
+
+/// Latitude and east longitude where the Sun is overhead.
 ///
-/// **Source**: The Astronomical Almanac, page C5, "Low precision formulas for the Sun's coordinates and the equation of time".
-/// **Not modelled**: nutation; the difference of geocentric and geodetic latitude.
+/// The apparent Sun's right ascension less the Greenwich sidereal time `UT1 - 12 h + right ascension of the mean Sun`.
+/// **Not modelled**: polar motion; the difference of geocentric and geodetic latitude, at most 0.2 deg on the terminator.
 fn subsolar_point(instant: Instant) -> (Radians, Radians) {
-    let days = instant.julian_date_ut1().days_since_2000();
-    let mean_longitude_deg = 280.460 + 0.985_647_4 * days;
-    let anomaly = (357.528 + 0.985_600_3 * days).to_radians();
-    let ecliptic = (mean_longitude_deg + 1.915 * anomaly.sin() + 0.020 * (2.0 * anomaly).sin()).to_radians();
-    let obliquity = (23.439 - 0.000_000_4 * days).to_radians();
-    let right_ascension = (obliquity.cos() * ecliptic.sin()).atan2(ecliptic.cos());
-    let sidereal_deg = 280.460_618_37 + 360.985_647_366_29 * days;
-    let longitude_deg = (right_ascension.to_degrees() - sidereal_deg + 180.0).rem_euclid(360.0) - 180.0;
-    (Radians((obliquity.sin() * ecliptic.sin()).asin()), Radians::from_degrees(longitude_deg))
+    let [x, y, z] = sun(instant).direction;
+    let ut1 = TAU * instant.julian_date_ut1().day_fraction;
+    let longitude = y.atan2(x) - mean_sun_right_ascension(instant).0 - ut1 + PI;
+    (Radians(z.asin()), Radians((longitude + PI).rem_euclid(TAU) - PI))
 }
 
 /// Runs of rows on one side of the shadow's edge, broken where the track leaves the map's edge.
@@ -233,26 +236,26 @@ fn overlap(a: &(Point, Point), b: &(Point, Point)) -> bool {
 mod tests {
     use super::*;
 
-    /// NOAA's solar calculator, spreadsheet NOAA_Solar_Calculations_day (Meeus 1998): declination and equation of time; the
-    /// longitude is 15 deg/h x (12 h - UTC) - 0.25 deg/min x equation of time.
+    /// astropy: see testdata/subsolar.py.
     #[test]
-    fn the_sun_is_overhead_where_the_almanac_says() {
-        for (utc, latitude_deg, longitude_deg) in [
-            ("2026-06-21T12:00:00Z", 23.44, 0.47),
-            ("2026-12-21T12:00:00Z", -23.43, -0.48),
-            ("2026-11-03T12:00:00Z", -15.05, -4.11),
-            ("2026-02-11T00:00:00Z", -14.2, -176.45),
-        ] {
-            let (latitude, longitude) = subsolar_point(Instant::from_utc_text(utc).unwrap());
-            assert!((latitude.degrees() - latitude_deg).abs() < 0.1, "{utc}: {}", latitude.degrees());
-            assert!((longitude.degrees() - longitude_deg).abs() < 0.1, "{utc}: {}", longitude.degrees());
+    fn the_sun_is_overhead_where_another_tool_says() {
+        let table = include_str!("../../testdata/subsolar.csv");
+        let rows: Vec<&str> = table.lines().filter(|line| !line.starts_with('#')).skip(1).collect();
+        assert_eq!(rows.len(), 6);
+        for row in rows {
+            let cells: Vec<&str> = row.split(',').collect();
+            let (latitude, longitude) = subsolar_point(Instant::from_utc_text(cells[0]).unwrap());
+            let apart = |got: Radians, cell: &str| (got.degrees() - cell.parse::<f64>().unwrap()).abs();
+            // A tenth of a pixel of the map is 0.03 deg.
+            assert!(apart(latitude, cells[1]) < 0.03, "{row}: {}", latitude.degrees());
+            assert!(apart(longitude, cells[2]) < 0.03, "{row}: {}", longitude.degrees());
         }
     }
 
     #[test]
     fn the_outline_is_the_world() {
         let rings = LAND_OUTLINE.lines().filter(|line| !line.starts_with('#')).count();
-        assert_eq!(rings, 126);
+        assert_eq!(rings, 128);
         assert!(LAND_OUTLINE.len() < 60_000);
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Panel<'a> {
     pub(crate) mark_names: Vec<(String, Colour)>,
     /// Range that is shown at least.
     pub(crate) range: Option<(f64, f64)>,
+    /// Where orbits are too narrow to be told apart, a line is the mean of each orbit and its band reaches from lowest to highest.
+    pub(crate) by_orbit: bool,
     /// The close-up has a value axis of its own.
     pub(crate) own_closeup_range: bool,
     pub(crate) height: f64,
@@ -49,7 +51,18 @@ impl<'a> Panel<'a> {
     pub(crate) fn new(title: &'a str, unit: impl Into<String>, lines: Vec<Line<'a>>) -> Self {
         let (unit, range) = (unit.into(), None);
         let (rules, marks, mark_names) = (Vec::new(), Vec::new(), Vec::new());
-        Self { title, unit, lines, rules, marks, mark_names, range, own_closeup_range: false, height: 132.0 }
+        Self {
+            title,
+            unit,
+            lines,
+            rules,
+            marks,
+            mark_names,
+            range,
+            by_orbit: false,
+            own_closeup_range: false,
+            height: 132.0,
+        }
     }
 
     /// Title and legend beside the plots; nothing where there is no value to draw.
@@ -60,10 +73,10 @@ impl<'a> Panel<'a> {
         let (top, bottom) = (22.0, 22.0 + self.height);
         let svg = figure(PAGE_WIDTH, bottom + 20.0, self.title, |canvas| {
             let columns = timeline.columns(GUTTER + 46.0);
-            let (low, high) = self.extent(timeline.whole);
+            let whole = self.extent(timeline.whole);
             for column in &columns {
-                let (low, high) = if self.own_closeup_range { self.extent(column.window) } else { (low, high) };
-                self.draw_column(canvas, column, (low, high), (top, bottom), timeline.period_s, shadows);
+                let extent = if self.own_closeup_range { self.extent(column.window) } else { whole };
+                self.draw_column(canvas, column, &extent, (top, bottom), timeline.period_s, shadows);
             }
         });
         row(self.title, &self.legend(), &svg)
@@ -79,17 +92,17 @@ impl<'a> Panel<'a> {
         &self,
         canvas: &mut Canvas<'_>,
         column: &Column,
-        (low, high): (f64, f64),
+        extent: &Extent,
         (top, bottom): (f64, f64),
         period_s: Option<f64>,
         shadows: &[Window],
     ) {
-        let scale = Scale { low, high, from: bottom, to: top };
+        let scale = Scale { low: extent.low, high: extent.high, from: bottom, to: top };
         draw_shadows(canvas, column, (top, bottom), period_s, shadows);
-        column.draw_values(canvas, &scale, round_step(high - low, (self.height / 32.0) as usize));
+        column.draw_values(canvas, &scale, extent.step);
         column.draw_time(canvas, top, bottom);
         draw_unit(canvas, column, top, &self.unit);
-        let bucket_s = bucket_s(column, period_s);
+        let bucket_s = bucket_s(column, period_s.filter(|_| self.by_orbit));
         let envelopes: Vec<(Colour, Vec<Bucket>)> = self
             .lines
             .iter()
@@ -130,8 +143,8 @@ impl<'a> Panel<'a> {
         }
     }
 
-    /// The lowest and highest of everything shown in `window`, widened to round numbers.
-    fn extent(&self, window: Window) -> (f64, f64) {
+    /// The lowest and highest of everything shown in `window`, widened to multiples of the step of the ticks.
+    fn extent(&self, window: Window) -> Extent {
         let within = |line: &Line<'_>| {
             let first = line.times_s.partition_point(|&time| time < window.from_s);
             line.values.get(first..).unwrap_or_default().iter().copied().filter(|v| v.is_finite()).collect::<Vec<_>>()
@@ -142,16 +155,24 @@ impl<'a> Panel<'a> {
         let all = values.chain(limits).chain(shown.into_iter().flat_map(|(low, high)| [low, high]));
         let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
         if low > high {
-            return (0.0, 1.0);
+            return Extent { low: 0.0, high: 1.0, step: 0.5 };
         }
         let span = if high > low { high - low } else { high.abs().max(1.0) };
-        let step = round_step(span, (self.height / 32.0) as usize);
+        let step = round_step(span, (self.height / 26.0) as usize);
         if high > low {
-            ((low / step + 1e-9).floor() * step, (high / step - 1e-9).ceil() * step)
+            Extent { low: (low / step + 1e-9).floor() * step, high: (high / step - 1e-9).ceil() * step, step }
         } else {
-            (low - step, high + step)
+            Extent { low: if low == 0.0 { 0.0 } else { low - step }, high: high + step, step }
         }
     }
+}
+
+/// A value axis: its ends and the step of its ticks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Extent {
+    low: f64,
+    high: f64,
+    step: f64,
 }
 
 /// A title with its legend, laid over the gutter of a figure as wide as the page.
@@ -185,11 +206,15 @@ fn draw_shadows(
     }
 }
 
-/// A pixel column of time; or one orbit, where orbits are too narrow to be told apart.
+/// A pixel column of time; or about one orbit, in a whole number of buckets, where orbits are too narrow to be told apart.
 fn bucket_s(column: &Column, period_s: Option<f64>) -> f64 {
     const NARROWEST_ORBIT: f64 = 14.0;
-    let pixel_s = column.window.span_s() / (column.right - column.left);
-    period_s.filter(|period| period / pixel_s < NARROWEST_ORBIT).map_or(pixel_s, |period| period.max(pixel_s))
+    let span_s = column.window.span_s();
+    let pixel_s = span_s / (column.right - column.left);
+    match period_s {
+        Some(period) if period < NARROWEST_ORBIT * pixel_s => span_s / (span_s / period.max(pixel_s)).floor().max(1.0),
+        _ => pixel_s,
+    }
 }
 
 /// The rows that fall into one bucket of time.
@@ -215,7 +240,7 @@ pub(crate) fn buckets(times_s: &[f64], values: &[f64], window: Window, bucket_s:
         .zip(values)
         .filter(|(time, value)| **time >= window.from_s && **time <= window.to_s && value.is_finite());
     for (&time, &value) in rows {
-        let index = ((time - window.from_s) / bucket_s) as i64;
+        let index = ((time - window.from_s) / bucket_s - 1e-9).max(0.0) as i64;
         if index != current.0 {
             all.extend(close(current));
             current = (index, 0.0, 0.0, Bucket { time_s: 0.0, low: f64::INFINITY, mean: 0.0, high: f64::NEG_INFINITY });

@@ -4,6 +4,7 @@ use sunward_sim::record::{Bound, ContactPass, Record, Track};
 
 use super::panel::{legend, row};
 use super::{Anchor, Canvas, Column, GUTTER, PAGE_WIDTH, SECONDS_PER_DAY, Scale, Timeline, Window, draw_unit, figure};
+use crate::html::escaped;
 use crate::palette::{
     AXIS, COMPUTE, Colour, DAYLIGHT, DEAD, GRID, HEAT, IDLE, INK, LINK, MUTED, PENUMBRA, RADIATION, SUN, UMBRA,
 };
@@ -35,18 +36,14 @@ pub(crate) fn bound_name(bound: Bound) -> &'static str {
     }
 }
 
-/// One bar of shares that sum to 1, with the share below each part wide enough to hold it.
+/// One bar of shares that sum to 1.
 pub(crate) fn share_bar(shares: &[(Bound, f64)]) -> String {
     const HEIGHT: f64 = 34.0;
-    figure(PAGE_WIDTH, HEIGHT + 20.0, "What bound the work, as shares of time", |canvas| {
+    figure(PAGE_WIDTH, HEIGHT, "What bound the work, as shares of time", |canvas| {
         let mut left = 0.0;
         for &(bound, share) in shares.iter().filter(|(_, share)| *share > 0.0) {
             let right = left + share * PAGE_WIDTH;
             canvas.block((left, 0.0), ((right - 1.5).max(left + 0.5), HEIGHT), bound_colour(bound), 1.0);
-            let text = format!("{} {:.1} %", bound.word(), share * 100.0);
-            if right - left > text.len() as f64 * 6.6 {
-                canvas.text(&text, (left, HEIGHT + 11.0), 12.0, INK, Anchor::Start);
-            }
             left = right;
         }
     })
@@ -92,7 +89,7 @@ pub(crate) fn eclipse_days(track: &Track, times_s: &[f64], timeline: &Timeline) 
         }
     });
     let each = if every > 1 { format!(", every {every}th") } else { String::new() };
-    let entries = [("sunlight", DAYLIGHT), ("part shadow in a row", PENUMBRA), ("shadow", UMBRA)];
+    let entries = [("sunlight", DAYLIGHT), ("partial", PENUMBRA), ("shadow", UMBRA)];
     row(&format!("Eclipses by mission day{each}"), &legend(entries.into_iter()), &svg)
 }
 
@@ -236,7 +233,17 @@ pub(crate) fn contacts(record: &Record, timeline: &Timeline) -> String {
             canvas.line((column.left, bottom), (column.right, bottom), AXIS, 1.0);
         }
     });
-    format!("<figure>{}{svg}</figure>\n", legend([("used", LINK), ("in view, not used", IDLE)].into_iter()))
+    let never: Vec<String> = (0..view_s.len())
+        .filter(|&station| view_s[station] == 0.0)
+        .take(STATIONS_MAX)
+        .map(|station| escaped(&record.stations[station].name))
+        .collect();
+    let note = if never.is_empty() {
+        String::new()
+    } else {
+        format!("<p class=\"note\">Never in view: {}.</p>\n", never.join(", "))
+    };
+    format!("<figure>{}{svg}</figure>\n{note}", legend([("used", LINK), ("in view, not used", IDLE)].into_iter()))
 }
 
 /// Half-pixel columns coloured by the most telling pass on them: a used one hides an unused one.

@@ -34,19 +34,19 @@ const STATIONS: [(&str, f64, f64); 9] = [
 ];
 
 /// What to build.
-pub struct Plan {
-    pub sites: u32,
-    pub tracked: u32,
-    pub days: f64,
-    pub step_s: i64,
+pub(crate) struct Plan {
+    pub(crate) sites: u32,
+    pub(crate) tracked: u32,
+    pub(crate) days: f64,
+    pub(crate) step_s: i64,
 }
 
 /// A run of one site over a week at a step of 30 s: 20,160 rows.
-pub fn week() -> Record {
+pub(crate) fn week() -> Record {
     build(&Plan { sites: 1, tracked: 1, days: 7.0, step_s: 30 })
 }
 
-pub fn build(plan: &Plan) -> Record {
+pub(crate) fn build(plan: &Plan) -> Record {
     let start = Instant::from_utc_text("2026-07-27T00:00:00Z").unwrap();
     let steps = (plan.days * 86_400.0 / plan.step_s as f64) as u64;
     let header = Header {
@@ -82,9 +82,16 @@ pub fn build(plan: &Plan) -> Record {
         transfers: Vec::new(),
         contacts: Vec::new(),
     };
-    record.fleet = fleet(&record.tracks, plan.sites);
     record.contacts = (0..plan.tracked as usize).flat_map(|at| passes(&record, at)).collect();
     record.contacts.sort_by_key(|pass| (pass.rise, pass.site, pass.station));
+    for pass in record.contacts.clone().iter().filter(|pass| pass.used) {
+        let track = record.tracks.iter_mut().find(|track| track.site == pass.site).unwrap();
+        let rows =
+            track.time.partition_point(|time| *time < pass.rise)..track.time.partition_point(|time| *time <= pass.set);
+        track.downlink[rows.clone()].fill(BitsPerSecond(40e6));
+        track.uplink[rows].fill(BitsPerSecond(0.9e6));
+    }
+    record.fleet = fleet(&record.tracks, plan.sites);
     record.jobs = jobs(&record);
     record.transfers = transfers(&record);
     record.events = events(&record);
@@ -107,7 +114,8 @@ fn track(start: Instant, step_s: i64, steps: u64, site: u32, sites: u32) -> Trac
         let lit = ((sunward + 0.37 + 0.02) / 0.04).clamp(0.0, 1.0);
         let dt = step_s as f64;
         let available = 1010.0 * lit * (1.0 - 0.1 * sunward.max(0.0));
-        let clock = f64::clamp((361.0 - chip) / 12.0, 0.0, 1.0) * if charge < 0.32 { 0.0 } else { 1.0 };
+        let clock = f64::clamp((359.5 + 2.6 * (time_s / 40_000.0).sin() - chip) / 12.0, 0.0, 1.0)
+            * if charge < 0.32 { 0.0 } else { 1.0 };
         let accelerator = if clock > 0.0 { 70.0 + 280.0 * clock } else { 40.0 };
         let load = accelerator * 1.08 + 95.0;
         let used = available.min(load + 300.0 * f64::from(charge < 0.98));
@@ -327,9 +335,9 @@ fn events(record: &Record) -> Vec<Event> {
         for (row, (&time, dose)) in track.time.iter().zip(&track.dose).enumerate() {
             let draw = stream.uniform(row as u64) / dose.0;
             let kind = match draw {
-                draw if draw < 1.2e4 => EventKind::SilentCorruption,
-                draw if draw < 1.8e4 => EventKind::MemoryError,
-                draw if draw < 2.2e4 => EventKind::Interrupt,
+                draw if draw < 3e5 => EventKind::SilentCorruption,
+                draw if draw < 5e5 => EventKind::MemoryError,
+                draw if draw < 5.8e5 => EventKind::Interrupt,
                 _ if row % 2880 == 1440 => EventKind::Sample,
                 _ => continue,
             };
@@ -342,7 +350,7 @@ fn events(record: &Record) -> Vec<Event> {
 }
 
 /// A summary whose numbers follow from the record where that is easy.
-pub fn summary(record: &Record) -> Summary {
+pub(crate) fn summary(record: &Record) -> Summary {
     let rows: Vec<Bound> = record.tracks.iter().flat_map(|track| track.bound.iter().copied()).collect();
     let share = |bound| rows.iter().filter(|&&other| other == bound).count() as f64 / rows.len().max(1) as f64;
     let step = record.header.step.seconds();
