@@ -7,7 +7,9 @@
 //!
 //! **Not modelled**: biases (nanoGPT's `bias=False`), dropout (0), mixed precision.
 
+pub mod adapters;
 pub mod bpe;
+pub mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod model;
@@ -15,4 +17,6 @@ pub mod optimizer;
 pub mod parameters;
 #[cfg(test)]
 mod reference;
+pub mod sample;
 pub mod schedule;
+pub mod train;

@@ -3,3 +3,4 @@
 pub mod draws;
 pub mod gpt;
 pub mod kernel;
+pub mod tensor_file;

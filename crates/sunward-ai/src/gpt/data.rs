@@ -175,18 +175,18 @@ impl Corpus {
         }
     }
 
-    /// The same corpus, if both parts hold a sequence of `context` tokens and its targets.
+    /// Checks that both parts hold a sequence of `context` tokens and its targets.
     ///
     /// # Errors
     /// A part that is too short.
-    pub fn validated(self, context: usize) -> Result<Self, DataError> {
+    pub fn check(&self, context: usize) -> Result<(), DataError> {
         for (part, name) in [(Part::Training, "training"), (Part::Validation, "validation")] {
             let got = self.tokens(part).len();
             if got <= context {
-                return Err(DataError::Short { name: self.name, part: name, got, expected: context + 1 });
+                return Err(DataError::Short { name: self.name.clone(), part: name, got, expected: context + 1 });
             }
         }
-        Ok(self)
+        Ok(())
     }
 }
 
@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_short_text_is_refused() {
-        let error = Corpus::characters("short.txt", &"ab".repeat(20)).validated(8).unwrap_err();
+        let error = Corpus::characters("short.txt", &"ab".repeat(20)).check(8).unwrap_err();
         assert_eq!(
             error.to_string(),
             "short.txt: the validation part has 4 tokens, expected at least 9 (the context and one)"

@@ -141,11 +141,16 @@ impl Plan {
     /// The plan for `batch` sequences of a whole context each.
     #[must_use]
     pub fn new(config: &GptConfig, batch: usize) -> Self {
+        Self::within(config, batch, PASS_BYTES)
+    }
+
+    /// The plan whose passes take at most `pass_bytes` where a single chunk allows it.
+    pub(super) fn within(config: &GptConfig, batch: usize, pass_bytes: usize) -> Self {
         let sequences_per_chunk = divisor(batch, CHUNK_ROWS / config.context);
         let classes = config.vocabulary.next_multiple_of(LANES);
         let keys = config.context.next_multiple_of(LANES);
         let slab = Slab::new(config, sequences_per_chunk, classes, keys);
-        let chunks_per_pass = divisor(batch / sequences_per_chunk, PASS_BYTES / (4 * slab.len));
+        let chunks_per_pass = divisor(batch / sequences_per_chunk, pass_bytes / (4 * slab.len));
         Self { config: *config, batch, sequences_per_chunk, chunks_per_pass, classes, keys, slab }
     }
 

@@ -1,0 +1,480 @@
+//! The training run: steps, evaluation, checkpoints, and the buffers that upsets strike.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::adapters::{AdapterConfig, AdapterLayout};
+use super::checkpoint::{self, Checkpoint, CheckpointError, Run};
+use super::config::{ConfigError, GptConfig, TrainConfig};
+use super::data::{Batch, Corpus, DataError, Part};
+use super::model::{Network, Plan, weight_gradients};
+use super::optimizer::{Moments, adamw, gradient_norm};
+use super::parameters::{Layout, PackedWeights};
+use super::sample::{self, Sampling};
+use super::schedule::learning_rate;
+use crate::draws::{Kind, Stream};
+use crate::kernel::product::Output;
+
+/// A run that cannot be set up.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum TrainError {
+    /// A size or setting.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The text.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The text has more tokens than the network.
+    #[error("{name} has {got} distinct tokens, expected at most the network's {expected}")]
+    Vocabulary {
+        /// Name of the text.
+        name: String,
+        /// Its distinct tokens.
+        got: usize,
+        /// The network's.
+        expected: usize,
+    },
+}
+
+/// One of the flat buffers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Region {
+    /// The network's weights.
+    Weights,
+    /// Gradients of the weights.
+    Gradients,
+    /// First moments of the optimiser.
+    FirstMoment,
+    /// Second moments of the optimiser.
+    SecondMoment,
+    /// Activations of the pass under way, and their gradients.
+    Activations,
+    /// Low-rank adapters; empty where all weights are trained.
+    Adapters,
+    /// Gradients of the adapters.
+    AdapterGradients,
+}
+
+impl Region {
+    /// All regions.
+    pub const ALL: [Self; 7] = [
+        Self::Weights,
+        Self::Gradients,
+        Self::FirstMoment,
+        Self::SecondMoment,
+        Self::Activations,
+        Self::Adapters,
+        Self::AdapterGradients,
+    ];
+}
+
+/// The memory of a run: one flat buffer a region.
+///
+/// **Not modelled**: the packed copy of the weights, which every step rebuilds and which stands for caches.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Buffers {
+    regions: [Vec<f32>; 7],
+}
+
+impl Buffers {
+    /// The elements of `region`.
+    #[must_use]
+    pub fn region(&self, region: Region) -> &[f32] {
+        &self.regions[region as usize]
+    }
+
+    /// The elements of `region`, to change.
+    pub fn region_mut(&mut self, region: Region) -> &mut [f32] {
+        &mut self.regions[region as usize]
+    }
+
+    /// Resident bytes of `region`.
+    #[must_use]
+    pub fn bytes(&self, region: Region) -> usize {
+        size_of_val(self.region(region))
+    }
+
+    /// Flips one bit of `region`; bit b of element i has index 32 i + b, b = 31 being the sign. Returns (before, after).
+    ///
+    /// # Panics
+    /// If the region has no such bit.
+    pub fn flip(&mut self, region: Region, bit: usize) -> (f32, f32) {
+        let element = &mut self.region_mut(region)[bit / 32];
+        let before = *element;
+        *element = f32::from_bits(before.to_bits() ^ (1 << (bit % 32)));
+        (before, *element)
+    }
+}
+
+/// A moment within a step at which buffers can be looked at or struck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Before anything is computed.
+    Start,
+    /// The activations of this pass are computed, its gradients not yet.
+    Forward {
+        /// Pass, from 0.
+        pass: usize,
+    },
+    /// The activations of this pass have become their gradients.
+    Backward {
+        /// Pass, from 0.
+        pass: usize,
+    },
+    /// All gradients are there; the weights have not moved.
+    Gradients,
+    /// The weights have moved.
+    End,
+}
+
+/// What one step did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepReport {
+    /// Which step, from 0.
+    pub iteration: u64,
+    /// Mean cross-entropy of its batch before the weights moved (nat).
+    pub loss: f64,
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// Norm of the gradient before clipping.
+    pub gradient_norm: f64,
+}
+
+/// A training run in memory.
+#[derive(Debug, Clone)]
+pub struct Trainer {
+    config: GptConfig,
+    settings: TrainConfig,
+    corpus: Arc<Corpus>,
+    layout: Layout,
+    plan: Plan,
+    packed: PackedWeights,
+    adapters: Option<Adapters>,
+    buffers: Buffers,
+    iteration: u64,
+}
+
+/// Adapters under training and the weights merged with them.
+#[derive(Debug, Clone)]
+struct Adapters {
+    config: AdapterConfig,
+    layout: AdapterLayout,
+    merged: Vec<f32>,
+}
+
+impl Trainer {
+    /// A new run of `config` on `corpus`.
+    ///
+    /// # Errors
+    /// Unusable sizes or settings, or a text that does not fit them.
+    pub fn new(config: GptConfig, settings: TrainConfig, corpus: Arc<Corpus>) -> Result<Self, TrainError> {
+        let (config, settings) = (config.validated()?, settings.validated()?);
+        corpus.check(config.context)?;
+        if corpus.vocabulary().size() > config.vocabulary {
+            let (got, expected) = (corpus.vocabulary().size(), config.vocabulary);
+            return Err(TrainError::Vocabulary { name: corpus.name().to_owned(), got, expected });
+        }
+        let layout = Layout::new(&config);
+        let plan = Plan::new(&config, settings.batch);
+        let mut buffers = Buffers::default();
+        let elements = layout.elements();
+        buffers.regions[Region::Weights as usize] = layout.initial_weights(settings.seed);
+        for region in [Region::Gradients, Region::FirstMoment, Region::SecondMoment] {
+            buffers.regions[region as usize] = vec![0.0; elements];
+        }
+        buffers.regions[Region::Activations as usize] = vec![0.0; plan.activations_len()];
+        let packed = PackedWeights::new(&layout);
+        Ok(Self { config, settings, corpus, layout, plan, packed, adapters: None, buffers, iteration: 0 })
+    }
+
+    /// The run of a checkpoint, continued as if it had never stopped.
+    ///
+    /// # Errors
+    /// An unusable checkpoint, or one of another text.
+    pub fn resume(name: &str, bytes: &[u8], corpus: Arc<Corpus>) -> Result<Self, TrainError> {
+        let run = Checkpoint::read(name, bytes)?.run;
+        let mut trainer = Self::new(run.config, run.settings, corpus)?;
+        if let Some(adapters) = run.adapters {
+            trainer.adapt(adapters);
+        }
+        trainer.restore(name, bytes)?;
+        Ok(trainer)
+    }
+
+    /// A new run on another text that starts from a checkpoint's weights; with `adapters`, only those are trained.
+    ///
+    /// # Errors
+    /// An unusable checkpoint or settings, or a corpus whose tokens mean something else than the checkpoint's.
+    pub fn fine_tune(
+        (name, bytes): (&str, &[u8]),
+        settings: TrainConfig,
+        corpus: Arc<Corpus>,
+        adapters: Option<AdapterConfig>,
+    ) -> Result<Self, TrainError> {
+        let from = Checkpoint::read(name, bytes)?;
+        from.same("vocabulary", corpus.vocabulary(), &from.run.vocabulary)?;
+        let mut trainer = Self::new(from.run.config, settings, corpus)?;
+        trainer.load_weights(&from)?;
+        if let Some(adapters) = adapters {
+            trainer.adapt(adapters.validated()?);
+        }
+        Ok(trainer)
+    }
+
+    /// Leaves the weights as they are from now on and trains fresh adapters.
+    fn adapt(&mut self, config: AdapterConfig) {
+        let layout = AdapterLayout::new(config, &self.layout);
+        for region in [Region::FirstMoment, Region::SecondMoment, Region::AdapterGradients] {
+            self.buffers.regions[region as usize] = vec![0.0; layout.elements()];
+        }
+        self.buffers.regions[Region::Adapters as usize] = layout.initial(self.settings.seed);
+        self.adapters = Some(Adapters { config, layout, merged: vec![0.0; self.layout.elements()] });
+    }
+
+    /// Weights of a checkpoint; adapters in it are merged into them.
+    fn load_weights(&mut self, from: &Checkpoint<'_>) -> Result<(), CheckpointError> {
+        from.fill("", &self.layout.tensors, self.buffers.region_mut(Region::Weights))?;
+        if let Some(config) = from.run.adapters {
+            let layout = AdapterLayout::new(config, &self.layout);
+            let mut adapters = vec![0.0; layout.elements()];
+            from.fill("", &layout.tensors, &mut adapters)?;
+            let weights = self.buffers.region_mut(Region::Weights);
+            layout.merge(&weights.to_vec(), &adapters, weights);
+        }
+        Ok(())
+    }
+
+    /// Sizes of the network.
+    #[must_use]
+    pub fn config(&self) -> &GptConfig {
+        &self.config
+    }
+
+    /// Settings of the run.
+    #[must_use]
+    pub fn settings(&self) -> &TrainConfig {
+        &self.settings
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn corpus(&self) -> &Corpus {
+        &self.corpus
+    }
+
+    /// Steps done.
+    #[must_use]
+    pub fn iteration(&self) -> u64 {
+        self.iteration
+    }
+
+    /// Places of the weights' tensors.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Tokens of one step.
+    #[must_use]
+    pub fn tokens_per_step(&self) -> usize {
+        self.settings.batch * self.config.context
+    }
+
+    /// The memory of the run.
+    #[must_use]
+    pub fn buffers(&self) -> &Buffers {
+        &self.buffers
+    }
+
+    /// The memory of the run, to strike.
+    pub fn buffers_mut(&mut self) -> &mut Buffers {
+        &mut self.buffers
+    }
+
+    /// Trains one step.
+    pub fn step(&mut self) -> StepReport {
+        self.step_observed(|_, _| {})
+    }
+
+    /// Trains one step, calling `observe` at each [`Phase`].
+    pub fn step_observed(&mut self, mut observe: impl FnMut(Phase, &mut Buffers)) -> StepReport {
+        let report = self.compute(&self.batch(), &mut observe);
+        self.update(&report);
+        observe(Phase::End, &mut self.buffers);
+        report
+    }
+
+    /// The batch of the next step.
+    pub(super) fn batch(&self) -> Batch {
+        Batch::of_step(&self.corpus, self.settings.batch, self.config.context, self.settings.seed, self.iteration)
+    }
+
+    /// Loss and gradients of the next step on `batch`; weights stay.
+    pub(super) fn compute(&mut self, batch: &Batch, observe: &mut impl FnMut(Phase, &mut Buffers)) -> StepReport {
+        observe(Phase::Start, &mut self.buffers);
+        self.pack();
+        let pass_tokens = self.plan.pass_sequences() * self.config.context;
+        let mut loss = 0.0;
+        let passes = batch.inputs.chunks_exact(pass_tokens).zip(batch.targets.chunks_exact(pass_tokens));
+        for (pass, (inputs, targets)) in passes.enumerate() {
+            self.with_network(|network, activations| network.forward(inputs, activations));
+            observe(Phase::Forward { pass }, &mut self.buffers);
+            loss += self.with_network(|network, activations| {
+                let loss = network.loss(targets, activations);
+                network.backward(activations);
+                loss
+            });
+            observe(Phase::Backward { pass }, &mut self.buffers);
+            let [_, gradients, _, _, activations, ..] = &mut self.buffers.regions;
+            let output = if pass == 0 { Output::Replace } else { Output::Add };
+            weight_gradients(&self.plan, &self.layout, inputs, activations, gradients, output);
+        }
+        let [_, gradients, .., adapters, adapter_gradients] = &mut self.buffers.regions;
+        if let Some(Adapters { layout, .. }) = &self.adapters {
+            layout.gradients(adapters, gradients, adapter_gradients);
+        }
+        observe(Phase::Gradients, &mut self.buffers);
+        StepReport {
+            iteration: self.iteration,
+            loss: loss / batch.inputs.len() as f64,
+            learning_rate: learning_rate(&self.settings, self.iteration),
+            gradient_norm: gradient_norm(self.buffers.region(self.trained().1)),
+        }
+    }
+
+    /// The regions that are trained and that hold their gradients.
+    fn trained(&self) -> (Region, Region) {
+        match self.adapters {
+            None => (Region::Weights, Region::Gradients),
+            Some(_) => (Region::Adapters, Region::AdapterGradients),
+        }
+    }
+
+    /// Moves what is trained by the gradients of `report`, and counts the step.
+    pub(super) fn update(&mut self, report: &StepReport) {
+        self.iteration = report.iteration + 1;
+        let [weights, gradients, first, second, _, adapters, adapter_gradients] = &mut self.buffers.regions;
+        let (weights, gradients, decay_end) = match &self.adapters {
+            None => (weights, gradients, self.layout.matrices_end),
+            Some(tuned) => (adapters, adapter_gradients, tuned.layout.elements()),
+        };
+        let moments = Moments { weights, gradients, first, second };
+        adamw(moments, &self.settings, report.learning_rate, self.iteration, report.gradient_norm, decay_end);
+    }
+
+    /// Packs the weights, merged with the adapters if there are any.
+    fn pack(&mut self) {
+        let [weights, _, _, _, _, values, _] = &self.buffers.regions;
+        match &mut self.adapters {
+            None => self.packed.pack(weights),
+            Some(Adapters { layout, merged, .. }) => {
+                layout.merge(weights, values, merged);
+                self.packed.pack(merged);
+            }
+        }
+    }
+
+    /// Calls `work` with the packed network and the activations.
+    fn with_network<R>(&mut self, work: impl FnOnce(&Network<'_>, &mut [f32]) -> R) -> R {
+        let [weights, _, _, _, activations, ..] = &mut self.buffers.regions;
+        let weights = self.adapters.as_ref().map_or(&*weights, |tuned| &tuned.merged);
+        let network = Network { plan: &self.plan, layout: &self.layout, weights, packed: &self.packed };
+        work(&network, activations)
+    }
+
+    /// Mean cross-entropy (nat) over `batches` batches of `part`, the same ones at every call.
+    pub fn evaluate(&mut self, part: Part, batches: u32) -> f64 {
+        self.pack();
+        let (settings, context) = (self.settings, self.config.context);
+        let pass_tokens = self.plan.pass_sequences() * context;
+        let corpus = Arc::clone(&self.corpus);
+        let mut total = 0.0;
+        for batch in 0..batches {
+            let stream = Stream::new(settings.seed, Kind::Evaluation, batch);
+            let batch = Batch::draw(corpus.tokens(part), settings.batch, context, stream);
+            for (inputs, targets) in batch.inputs.chunks_exact(pass_tokens).zip(batch.targets.chunks_exact(pass_tokens))
+            {
+                total += self.with_network(|network, activations| {
+                    network.forward(inputs, activations);
+                    network.loss(targets, activations)
+                });
+            }
+        }
+        total / (f64::from(batches) * self.tokens_per_step() as f64)
+    }
+
+    /// `count` tokens of text after `prompt`.
+    ///
+    /// # Errors
+    /// A character of the prompt that the vocabulary lacks.
+    pub fn sample(&mut self, prompt: &str, count: usize, sampling: &Sampling) -> Result<String, DataError> {
+        let corpus = Arc::clone(&self.corpus);
+        let prompt = corpus.vocabulary().encode("prompt", prompt)?;
+        self.pack();
+        let plan = sample::plan(&self.config);
+        let weights = self.adapters.as_ref().map_or(self.buffers.region(Region::Weights), |tuned| &tuned.merged);
+        let network = Network { plan: &plan, layout: &self.layout, weights, packed: &self.packed };
+        Ok(corpus.vocabulary().decode(&sample::generate(&network, self.config.context, &prompt, count, sampling)))
+    }
+
+    /// The run as bytes, from which [`Trainer::restore`] and [`Trainer::resume`] go on bit by bit.
+    #[must_use]
+    pub fn checkpoint(&self) -> Vec<u8> {
+        let run = Run {
+            config: self.config,
+            settings: self.settings,
+            adapters: self.adapters.as_ref().map(|tuned| tuned.config),
+            iteration: self.iteration,
+            corpus: self.corpus.digest(),
+            vocabulary: self.corpus.vocabulary().clone(),
+        };
+        let (weights, adapters) =
+            (&self.layout.tensors[..], self.adapters.as_ref().map(|tuned| &tuned.layout.tensors[..]));
+        let trained = adapters.unwrap_or(weights);
+        let [values, _, first, second, _, adapter_values, _] = &self.buffers.regions;
+        let mut sections = vec![
+            ("", weights, &values[..]),
+            ("optimizer.first.", trained, first),
+            ("optimizer.second.", trained, second),
+        ];
+        sections.extend(adapters.map(|tensors| ("", tensors, &adapter_values[..])));
+        checkpoint::write(&run, &sections)
+    }
+
+    /// Puts the run back to where `bytes`, the content of the checkpoint called `name`, was taken.
+    ///
+    /// # Errors
+    /// An unusable checkpoint, or one of another run; the run is then as it was.
+    pub fn restore(&mut self, name: &str, bytes: &[u8]) -> Result<(), CheckpointError> {
+        let from = Checkpoint::read(name, bytes)?;
+        from.same("network", &self.config, &from.run.config)?;
+        from.same("settings", &self.settings, &from.run.settings)?;
+        from.same("adapters", &self.adapters.as_ref().map(|tuned| tuned.config), &from.run.adapters)?;
+        from.same("digest of the text", &self.corpus.digest(), &from.run.corpus)?;
+        let trained = self.adapters.as_ref().map_or(&self.layout.tensors, |tuned| &tuned.layout.tensors);
+        let mut sections = vec![
+            (Region::Weights, "", &self.layout.tensors),
+            (Region::FirstMoment, "optimizer.first.", trained),
+            (Region::SecondMoment, "optimizer.second.", trained),
+        ];
+        sections.extend(self.adapters.as_ref().map(|tuned| (Region::Adapters, "", &tuned.layout.tensors)));
+        let mut read = Vec::with_capacity(sections.len());
+        for (region, prefix, tensors) in sections {
+            let mut values = vec![0.0; self.buffers.region(region).len()];
+            from.fill(prefix, tensors, &mut values)?;
+            read.push((region, values));
+        }
+        for (region, values) in read {
+            self.buffers.regions[region as usize] = values;
+        }
+        self.iteration = from.run.iteration;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
