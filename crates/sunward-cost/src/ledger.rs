@@ -148,7 +148,8 @@ impl Purchase {
         }
     }
 
-    fn check(&self) -> Result<(), CostError> {
+    /// The amount, if quantity and price are possible.
+    fn checked_amount(&self) -> Result<Usd, CostError> {
         match *self {
             Self::Lump(amount) => not_negative("amount", amount).map(drop),
             Self::Units { price, .. } => not_negative("price of a unit", price).map(drop),
@@ -160,7 +161,8 @@ impl Purchase {
             }
             Self::Power { power, price } => both("power", power, "price per power", price),
             Self::Time { duration, price } => both("duration", duration, "price per time", price),
-        }
+        }?;
+        require("amount", self.amount(), true, "the finite numbers")
     }
 }
 
@@ -169,13 +171,23 @@ fn both<A: Quantity, B: Quantity>(what: &'static str, a: A, price_of: &'static s
     not_negative(price_of, b).map(drop)
 }
 
-/// Something that is built and launched.
+/// Units that are bought and launched together.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Unit {
-    /// What it costs before it is launched.
-    pub price: Usd,
-    /// What it weighs at launch.
-    pub mass: Kilograms,
+pub struct Shipment<'a> {
+    /// Since the mission's start.
+    pub at: Seconds,
+    /// What the units are: [`Category::Satellites`] or [`Category::Replacement`].
+    pub category: Category,
+    /// How many.
+    pub count: u64,
+    /// Each, before it is launched.
+    pub unit_price: Usd,
+    /// Each, at launch.
+    pub unit_mass: Kilograms,
+    /// That day's launch price.
+    pub launch_price: UsdPerKilogram,
+    /// Why.
+    pub cause: &'a str,
 }
 
 /// One line of the ledger.
@@ -218,41 +230,40 @@ impl Ledger {
         cause: &str,
     ) -> Result<Usd, CostError> {
         require("time of an entry", at, true, "the finite numbers")?;
-        purchase.check()?;
-        let amount = require("amount", purchase.amount(), true, "the finite numbers")?;
+        let amount = purchase.checked_amount()?;
         self.totals[category as usize] += amount.0;
         self.entries.push(Entry { at, category, purchase, cause: cause.to_owned() });
         Ok(amount)
     }
 
-    /// Enters `count` units delivered to where they work: each is bought, and its mass is launched. Spares, resupply and
-    /// replacements go through here too, so that nothing reaches orbit unpaid.
+    /// Enters a shipment: its units are bought, and their mass is launched. Spares, resupply and replacements go through
+    /// here too, so that nothing reaches orbit unpaid. Returns what both cost.
     ///
     /// # Errors
     /// As [`Self::enter`]; then nothing is entered.
     ///
     /// ```
-    /// use sunward_cost::ledger::{Category, Ledger, Unit};
+    /// use sunward_cost::ledger::{Category, Ledger, Shipment};
     /// use sunward_units::{Kilograms, Seconds, Usd, UsdPerKilogram};
     /// let mut ledger = Ledger::new();
-    /// let unit = Unit { price: Usd(594e3), mass: Kilograms(740.0) };
-    /// ledger.deliver(Seconds(0.0), Category::Satellites, 2, &unit, UsdPerKilogram(500.0), "spares")?;
+    /// ledger.deliver(&Shipment {
+    ///     at: Seconds(0.0),
+    ///     category: Category::Satellites,
+    ///     count: 2,
+    ///     unit_price: Usd(594e3),
+    ///     unit_mass: Kilograms(740.0),
+    ///     launch_price: UsdPerKilogram(500.0),
+    ///     cause: "spares",
+    /// })?;
     /// assert_eq!(ledger.total(Category::Launch), Usd(740e3));
     /// assert_eq!(ledger.cost(), Usd(740e3 + 1_188e3));
     /// # Ok::<(), sunward_cost::CostError>(())
     /// ```
-    pub fn deliver(
-        &mut self,
-        at: Seconds,
-        category: Category,
-        count: u64,
-        unit: &Unit,
-        launch: UsdPerKilogram,
-        cause: &str,
-    ) -> Result<Usd, CostError> {
-        let flown = Purchase::Mass { mass: unit.mass * count as f64, price: launch };
-        flown.check()?;
-        let bought = self.enter(at, category, Purchase::Units { count, price: unit.price }, cause)?;
+    pub fn deliver(&mut self, shipment: &Shipment<'_>) -> Result<Usd, CostError> {
+        let Shipment { at, category, count, unit_price, unit_mass, launch_price, cause } = *shipment;
+        let flown = Purchase::Mass { mass: unit_mass * count as f64, price: launch_price };
+        flown.checked_amount()?;
+        let bought = self.enter(at, category, Purchase::Units { count, price: unit_price }, cause)?;
         Ok(bought + self.enter(at, Category::Launch, flown, cause)?)
     }
 
@@ -393,15 +404,29 @@ mod tests {
 
     /// 27 kW satellites of 740 kg at 22 USD/W and 500 USD/kg, their spares, and resupply flights of 20 t.
     fn fleet(satellites: u64, spares: u64, resupply_flights: u64) -> Ledger {
-        let launch = UsdPerKilogram(500.0);
-        let satellite = Unit { price: Usd(22.0 * 27e3), mass: Kilograms(740.0) };
-        let cargo = Unit { price: Usd(1e6), mass: Kilograms(20e3) };
         let mut ledger = Ledger::new();
-        ledger.deliver(START, Category::Satellites, satellites, &satellite, launch, "fleet").unwrap();
-        ledger.deliver(START, Category::Satellites, spares, &satellite, launch, "spares").unwrap();
+        let first = Shipment {
+            at: START,
+            category: Category::Satellites,
+            count: satellites,
+            unit_price: Usd(22.0 * 27e3),
+            unit_mass: Kilograms(740.0),
+            launch_price: UsdPerKilogram(500.0),
+            cause: "fleet",
+        };
+        ledger.deliver(&first).unwrap();
+        ledger.deliver(&Shipment { count: spares, cause: "spares", ..first }).unwrap();
         for flight in 0..resupply_flights {
-            let at = Seconds(flight as f64 * 1e6);
-            ledger.deliver(at, Category::Replacement, 1, &cargo, launch, "resupply").unwrap();
+            let cargo = Shipment {
+                at: Seconds(flight as f64 * 1e6),
+                category: Category::Replacement,
+                count: 1,
+                unit_price: Usd(1e6),
+                unit_mass: Kilograms(20e3),
+                cause: "resupply",
+                ..first
+            };
+            ledger.deliver(&cargo).unwrap();
         }
         ledger
     }
@@ -421,8 +446,18 @@ mod tests {
     #[test]
     fn a_unit_that_cannot_be_launched_is_not_bought() {
         let mut ledger = Ledger::new();
-        let unit = Unit { price: Usd(1e6), mass: Kilograms(-1.0) };
-        assert!(ledger.deliver(START, Category::Satellites, 1, &unit, UsdPerKilogram(500.0), "no").is_err());
+        let shipment = Shipment {
+            at: START,
+            category: Category::Satellites,
+            count: 1,
+            unit_price: Usd(1e6),
+            unit_mass: Kilograms(-1.0),
+            launch_price: UsdPerKilogram(500.0),
+            cause: "no",
+        };
+        assert!(ledger.deliver(&shipment).is_err());
+        let dear = Shipment { unit_mass: Kilograms(1e200), launch_price: UsdPerKilogram(1e200), ..shipment };
+        assert!(ledger.deliver(&dear).is_err());
         assert!(ledger.entries().is_empty());
     }
 
