@@ -3,7 +3,9 @@
 //! Instants are integers (nanoseconds of TAI), positions and velocities are columns in metres and metres per second.
 
 pub mod magnetic;
+pub mod batch;
 pub mod elements;
+pub mod frames;
 pub mod sgp4;
 pub mod state;
 pub mod time;
@@ -15,3 +17,5 @@ pub mod moon;
 pub mod sun;
 mod intervals;
 mod vector;
+pub mod contact;
+pub mod station;
