@@ -7,7 +7,7 @@
 //! AIAA 2006-6753, appendix C; ellipsoid WGS84, NIMA TR8350.2, 3rd edition (2000); geodetic latitude after Bowring,
 //! Survey Review 23 (1976), 323.
 //!
-//! **Not modelled**: polar motion (0.3 arcsec, 10 m on the ground); UT1 - UTC ([`crate::time`]: at most 419 m, 93 m in
+//! **Not modelled**: polar motion (up to 0.6 arcsec, 18 m on the ground); UT1 - UTC ([`crate::time`]: at most 419 m, 88 m in
 //! 2021-2025). Against Skyfield, which has UT1, positions agree within 100 m in 2020.
 
 use std::f64::consts::{PI, TAU};

@@ -6,6 +6,7 @@ pub mod magnetic;
 pub mod batch;
 pub mod elements;
 pub mod frames;
+pub mod oem;
 pub mod sgp4;
 pub mod state;
 pub mod time;
