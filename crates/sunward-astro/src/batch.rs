@@ -12,6 +12,9 @@
 //! Valid range: within 1e-6 km and 1e-9 km/s of the reference up to 30 days from the epoch, for every near-Earth orbit; the
 //! difference grows with the accumulated angle (a unit in the last place of 1e5 rad is 1e-7 km).
 
+// A lane indexes several columns at once.
+#![allow(clippy::needless_range_loop)]
+
 use sunward_units::math::{Kernel, cos, sin, sin_cos, sin_cos_near_zero, widest};
 use sunward_units::{Meters, MetersPerSecond};
 

@@ -19,9 +19,10 @@ const EXP_MIN: f64 = -745.13321910194122;
 /// 1.5 x 2^52: added to a number below 2^51 it leaves the nearest integer in the low bits.
 const ROUND: f64 = 6755399441055744.0;
 
-const HALF_PI: [f64; 2] = [1.5707963267948966, 6.123233995736766e-17];
-const PI: [f64; 2] = [3.141592653589793, 1.2246467991473532e-16];
-const LN_2: [f64; 2] = [0.6931471805599453, 2.3190468138462996e-17];
+/// A constant as the nearest `f64` and what that leaves.
+const HALF_PI: [f64; 2] = [std::f64::consts::FRAC_PI_2, 6.123233995736766e-17];
+const PI: [f64; 2] = [std::f64::consts::PI, 1.2246467991473532e-16];
+const LN_2: [f64; 2] = [std::f64::consts::LN_2, 2.3190468138462996e-17];
 
 /// sin x = x + x^3 p(x^2) for |x| <= pi/4.
 const SIN: [f64; 6] = [
