@@ -251,23 +251,11 @@ entry! {
     }
 }
 
-/// Phase of the solar cycle that a radiation model assumes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SolarActivity {
-    /// Solar minimum: more trapped and galactic protons in low orbit.
-    Minimum,
-    /// Solar maximum.
-    Maximum,
-}
-
 entry! {
     /// What a mission file may leave out.
     "defaults" Defaults {
         /// Time between two plans of the scheduler.
         planning_interval: Valued<Seconds>,
-        /// Solar activity of the radiation environment.
-        solar_activity: Chosen<SolarActivity>,
     }
 }
 

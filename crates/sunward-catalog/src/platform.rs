@@ -45,6 +45,27 @@ pub enum RadiatorOrientation {
     EdgeOnSun,
 }
 
+impl std::fmt::Display for Pointing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::SunTracking => "sun-tracking",
+            Self::OneAxis => "one-axis",
+            Self::Zenith => "zenith",
+        })
+    }
+}
+
+impl std::fmt::Display for RadiatorOrientation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Nadir => "nadir",
+            Self::Zenith => "zenith",
+            Self::AntiSun => "anti-sun",
+            Self::EdgeOnSun => "edge-on-sun",
+        })
+    }
+}
+
 entry! {
     /// A satellite without its orbit and its job.
     "platform" Platform {

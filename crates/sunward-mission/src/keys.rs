@@ -426,9 +426,9 @@ section! {
         /// Latest end, from the start of the run.
         deadline: Maybe<Seconds> in "0 s".."20 yr" or "none",
         /// Data to be uplinked before the job begins.
-        input: Given<Bits> in "0 bit".."1e9 PB" default "0 bit",
+        input: Given<Bits> in "0 bit".."1 PB" default "0 bit",
         /// Data to be downlinked at the end.
-        output: Given<Bits> in "0 bit".."1e9 PB" default "0 bit",
+        output: Given<Bits> in "0 bit".."1 PB" default "0 bit",
         /// Number format of the arithmetic.
         precision: Given<Precision>,
     }
@@ -484,7 +484,7 @@ section! {
         /// Steps between two samples that are downlinked.
         sample_interval: Maybe<u64> in "1".."1000000000000" or "no samples",
         /// Data of one sample.
-        sample: Maybe<Bits> in "1 bit".."1e9 PB" or "no samples",
+        sample: Maybe<Bits> in "1 bit".."1 PB" or "no samples",
         /// Number of accelerators the job runs on.
         accelerators: Given<u32> in "1".."10000000" default "1",
     }
@@ -505,6 +505,8 @@ section! {
         output_tokens: Given<u64> in "1".."1000000000",
         /// Requests answered at the same time.
         batch: Given<u32> in "1".."1000000",
+        /// Achievable share of the accelerator's peak rate.
+        utilisation: Given<Ratio> in "0.0001".."1",
         /// Attention cache of one token.
         kv_bits_per_token: Given<Bits> in "1 bit".."1 GB",
         /// Where requests come from.
@@ -533,6 +535,8 @@ section! {
         image: Given<Bits> in "1 bit".."1 PB",
         /// Pixels of one image.
         pixels: Given<u64> in "1".."1000000000000000",
+        /// Achievable share of the accelerator's peak rate.
+        utilisation: Given<Ratio> in "0.0001".."1",
         /// Work for one pixel.
         flop_per_pixel: Given<Flops> in "0 FLOP".."1 PFLOP",
         /// Data of one image's result.
@@ -545,20 +549,8 @@ section! {
 section! {
     /// The radiation environment.
     pub struct Radiation {
-        /// Phase of the solar cycle.
-        solar_activity: Maybe<SolarActivity> or "the catalog's",
         /// Factor on every upset rate.
         upset_multiplier: Given<Ratio> in "0".."1e9" default "1",
-    }
-}
-
-words! {
-    /// Phase of the solar cycle.
-    pub enum SolarActivity {
-        /// Few sunspots: most cosmic rays, fewest solar protons.
-        Minimum = "minimum",
-        /// Many sunspots: fewest cosmic rays, most solar protons.
-        Maximum = "maximum",
     }
 }
 

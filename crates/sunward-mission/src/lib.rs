@@ -11,14 +11,17 @@
 //! The keys are declared in [`keys`]; the JSON schema ([`schema`]) and the reference ([`reference_markdown`]) are made
 //! from the same declarations.
 
+mod compile;
 mod declare;
 mod fault;
 mod form;
 pub mod keys;
 mod leaf;
+mod orbits;
 mod read;
 mod rules;
 mod schema;
+pub mod world;
 
 pub use fault::{FAULTS_MAX, Fault, FaultKind, Faults, Source, Span, nearest};
 pub use form::{Given, Kind, Many, Maybe, Need, Place, Tagged, Word};

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 use sunward_astro::elements::Elements;
-use sunward_astro::mean::MeanElements;
+use sunward_astro::mean::MeanOrbit;
 use sunward_astro::station::Station as Mast;
 use sunward_astro::time::{Instant, Span};
 use sunward_link::RadioLink;
@@ -14,7 +14,7 @@ use sunward_units::{
 };
 use sunward_work::demand::Demand;
 
-use crate::keys::{Pointing, RadiatorOrientation, SolarActivity};
+use crate::keys::{Pointing, RadiatorOrientation};
 
 /// Everything a run needs.
 #[derive(Debug, Clone)]
@@ -41,8 +41,6 @@ pub struct World {
     pub albedo: Ratio,
     /// Flux that the Earth emits, at its surface.
     pub earth_infrared: WattsPerSquareMeter,
-    /// Phase of the solar cycle.
-    pub solar_activity: SolarActivity,
     /// Factor on every upset rate.
     pub upset_multiplier: Ratio,
     /// Designs, `[design]`.
@@ -80,7 +78,7 @@ pub enum Orbit {
     /// SGP4 from published elements.
     Sgp4(Box<Elements>),
     /// Mean elements with secular J2 rates.
-    Mean(MeanElements),
+    Mean(MeanOrbit),
 }
 
 /// Machinery that one or many satellites share.

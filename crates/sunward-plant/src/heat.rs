@@ -92,6 +92,8 @@ pub struct HeatStep<T> {
     pub radiated: T,
     /// Inflow less outflow less storage, W: zero but for rounding and the solver's tolerance.
     pub residual: T,
+    /// Sum of the magnitudes that `residual` is the small difference of, W.
+    pub magnitude: T,
 }
 
 /// Advances the nodes by `dt_s` seconds, drawing as much of the granted chip power as keeps the chip at its limit.
@@ -236,11 +238,16 @@ impl<'a, T: Real> Reduced<'a, T> {
             + self.inertia.bus * (bus - from.bus)
             + self.inertia.radiator * (radiator - from.radiator);
         let inflow = power + input.board + input.bus + input.radiator;
+        let held = self.inertia.chip * chip
+            + self.inertia.board * board
+            + self.inertia.bus * bus
+            + self.inertia.radiator * radiator;
         HeatStep {
             temperatures: Temperatures { chip, board, bus, radiator },
             chip_power: power,
             radiated,
             residual: inflow - radiated - stored,
+            magnitude: inflow + radiated + held,
         }
     }
 }

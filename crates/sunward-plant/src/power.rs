@@ -64,6 +64,14 @@ impl<T: Real> PowerNetwork<T> {
         self.discharge_max.min(by_energy) * self.battery_regulator
     }
 
+    /// Greatest load the site can feed for `dt_s` seconds, draining the battery if it must, W.
+    #[inline(always)]
+    #[must_use]
+    pub fn reach(&self, array_available: T, store: &Store<T>, dt_s: f64) -> T {
+        let bus = array_available * self.array_regulator + self.discharge_limit(store, T::splat(0.0), dt_s);
+        bus * self.distribution
+    }
+
     /// Power left for the accelerators at their terminals, W, once the essential loads are fed: array first, then the
     /// battery down to its floor.
     #[inline(always)]
@@ -195,6 +203,15 @@ mod tests {
                     assert!(energy + step.stored * 60.0 >= 2.16e6 - 1e-6, "below the floor");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn reach_is_the_greatest_load_served() {
+        for (array, energy) in [(0.0, 1e3), (120.0, 0.0), (300.0, 3.0e6)] {
+            let reach = NETWORK.reach(array, &store(energy), 30.0);
+            assert!(NETWORK.settle(array, &store(energy), reach, 30.0).unserved < 1e-9);
+            assert!(NETWORK.settle(array, &store(energy), reach + 1.0, 30.0).unserved > 0.99);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The numbers people compare, folded from a [`Record`](crate::record::Record) and the run's running totals.
 
 use serde::Serialize;
-use sunward_units::{Bits, Flops, Grays, Joules, Kelvin, Ratio, Seconds};
+use sunward_units::{Bits, Flops, Grays, Joules, Kelvin, Kilograms, Ratio, Seconds};
 
 use crate::record::{Header, JobOutcome};
 
@@ -14,6 +14,8 @@ pub struct Summary {
     pub duration: Seconds,
     /// Number of sites.
     pub sites: u32,
+    /// Mass of all sites as launched.
+    pub launched: Kilograms,
     /// AI work done.
     pub work: Work,
     /// Energy drawn, used and lost.
@@ -149,13 +151,11 @@ pub struct Radiation {
     pub reboot_time: Seconds,
 }
 
-/// Largest relative residuals of the balances.
+/// Largest relative residuals of the balances; data is counted in whole bits and closes exactly.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Balance {
     /// Energy on the bus.
     pub energy: f64,
     /// Heat of the nodes.
     pub heat: f64,
-    /// Data made, carried and stored.
-    pub data: f64,
 }

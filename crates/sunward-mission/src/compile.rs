@@ -1,0 +1,721 @@
+//! Mission and catalog to a [`World`]: every name looked up, every absent key taken from the platform, all faults at once.
+
+use std::fmt::Display;
+
+use sunward_astro::frames::Geodetic;
+use sunward_astro::station::Station as Mast;
+use sunward_astro::time::{Instant, Span};
+use sunward_catalog::platform::Platform;
+use sunward_catalog::{Catalog, CatalogError, Chosen, Valued};
+use sunward_link::{RadioLink, RadioLinkParameters};
+use sunward_units::{Joules, Kelvin, Quantity, Radians, Ratio, Seconds};
+use sunward_work::demand::{Demand, Imagery, Origin, Serving, Training};
+
+use crate::fault::{Fault, FaultKind, Faults};
+use crate::form::{Given, Maybe};
+use crate::keys::{self, Mission, Work};
+use crate::orbits;
+use crate::world::{self, Assumption, Design, Job, Links, Site, Station, World};
+
+/// Sites kept in full when the mission names none.
+const RECORDED_MAX: usize = 16;
+
+impl Mission {
+    /// Looks everything up.
+    ///
+    /// # Errors
+    /// Every name that the catalog lacks, every key that neither mission nor platform gives, elements used too far from their
+    /// epoch, links that cannot be built, jobs that fit no site.
+    pub fn compile(&self, catalog: &Catalog) -> Result<World, Faults> {
+        let mut compiler = Compiler { catalog, faults: Vec::new(), assumptions: Vec::new() };
+        let world = compiler.world(self);
+        match world {
+            Some(world) if compiler.faults.is_empty() => Ok(world),
+            _ => Err(self.faults(compiler.faults)),
+        }
+    }
+}
+
+struct Compiler<'a> {
+    catalog: &'a Catalog,
+    faults: Vec<Fault>,
+    assumptions: Vec<Assumption>,
+}
+
+/// Radio parameters of one design, each still to be joined with a station's.
+struct Radio {
+    down: RadioLinkParameters,
+    up: RadioLinkParameters,
+}
+
+/// Antenna and mask of one station.
+struct Ground {
+    gain: sunward_units::Decibels,
+    temperature: Kelvin,
+    power: sunward_units::Watts,
+    transmit_gain: sunward_units::Decibels,
+}
+
+impl Compiler<'_> {
+    fn world(&mut self, mission: &Mission) -> Option<World> {
+        let header = &mission.header;
+        let (start, step) = (*header.start, Span::from_seconds(*header.step));
+        let steps = (header.duration.0 / header.step.0).round().max(1.0) as u64;
+        let duration = Span::from_seconds(*header.step) * steps as i64;
+        self.check_whole_steps(header, steps);
+        let defaults = self.found(None::<&Given<()>>, self.catalog.mission_defaults())?;
+        let planning = self.value(header, "planning_interval", &header.planning_interval, Some(&defaults.planning_interval));
+        let earth = self.found(None::<&Given<()>>, self.catalog.earth())?;
+        let around = &mission.environment;
+        let solar_irradiance = self.value(around, "solar_irradiance", &around.solar_irradiance, Some(&earth.solar_irradiance));
+        let albedo = self.value(around, "albedo", &around.albedo, Some(&earth.albedo));
+        let earth_infrared = self.value(around, "earth_infrared", &around.earth_infrared, Some(&earth.earth_infrared));
+
+        let (mut designs, mut radios, mut sites) = (Vec::new(), Vec::new(), Vec::new());
+        for site in &mission.sites {
+            let design = designs.len() as u32;
+            if let Some((built, radio)) = self.design(site, duration) {
+                designs.push(built);
+                radios.push(radio);
+            }
+            match orbits::of_site(site, start, duration) {
+                Ok(all) => {
+                    let named = site.names().zip(all);
+                    sites.extend(named.map(|(name, orbit)| Site { name, design, orbit }));
+                }
+                Err(fault) => self.faults.push(*fault),
+            }
+        }
+        let grounds: Vec<Option<(Station, Ground)>> = mission.stations.iter().map(|s| self.station(s)).collect();
+        let jobs: Vec<Job> = mission.jobs.iter().map(|job| self.job(job, mission, &sites, start)).collect();
+        if !self.faults.is_empty() {
+            return None;
+        }
+        let (stations, grounds): (Vec<_>, Vec<_>) = grounds.into_iter().flatten().unzip();
+        let links = self.links(mission, &radios, &grounds)?;
+        self.check_jobs_fit(mission, &jobs, &designs);
+        let recorded = recorded(mission, &sites);
+        Some(World {
+            name: header.name.value.clone(),
+            mission_hash: mission.hash(),
+            catalog_hash: self.catalog.hash(),
+            seed: *header.seed,
+            start,
+            step,
+            steps,
+            planning_steps: (planning.0 / header.step.0).round().max(1.0) as u64,
+            solar_irradiance,
+            albedo,
+            earth_infrared,
+            upset_multiplier: *mission.radiation.upset_multiplier,
+            designs,
+            sites,
+            stations,
+            links,
+            jobs,
+            record_every: *mission.record.every,
+            recorded,
+            assumptions: std::mem::take(&mut self.assumptions),
+        })
+    }
+
+    fn check_whole_steps(&mut self, header: &Given<keys::Header>, steps: u64) {
+        let whole = steps as f64 * header.step.0;
+        if (whole - header.duration.0).abs() > 1e-6 * header.step.0 {
+            let message = format!("duration {} is not a whole number of steps of {}", *header.duration, *header.step);
+            self.faults.push(Fault::at(&header.duration, FaultKind::OutOfRange, message));
+        }
+    }
+
+    /// The entry, or a fault at the name that asked for it.
+    fn found<'c, T, G>(&mut self, asked: Option<&Given<G>>, entry: Result<&'c T, CatalogError>) -> Option<&'c T> {
+        match entry {
+            Ok(entry) => Some(entry),
+            Err(error) => {
+                let nowhere = Given { value: (), path: "catalog".to_owned(), span: 0..0 };
+                self.faults.push(match asked {
+                    Some(given) => Fault::at(given, FaultKind::UnknownName, error.to_string()),
+                    None => Fault::at(&nowhere, FaultKind::UnknownName, error.to_string()),
+                });
+                None
+            }
+        }
+    }
+
+    /// What the mission gives, else what the catalog holds, else a fault (and zero, which no world will hold).
+    fn value<Q: Quantity, S>(
+        &mut self,
+        section: &Given<S>,
+        key: &str,
+        given: &Maybe<Q>,
+        fallback: Option<&Valued<Q>>,
+    ) -> Q {
+        match (given, fallback) {
+            (Some(given), _) => {
+                self.given(&given.path, given.value);
+                given.value
+            }
+            (None, Some(valued)) => {
+                self.assumptions.push(Assumption {
+                    key: section.child(key, section.span.clone()).path,
+                    value: valued.text.clone(),
+                    low: valued.low.to_string(),
+                    high: valued.high.to_string(),
+                    source: format!("{} ({})", valued.source, valued.date),
+                    kind: valued.kind.name().to_owned(),
+                    reason: valued.reason.clone(),
+                });
+                valued.value
+            }
+            (None, None) => {
+                self.faults.push(missing(section, key));
+                Q::from_si(0.0)
+            }
+        }
+    }
+
+    fn choice<T: Clone + Display, S>(
+        &mut self,
+        section: &Given<S>,
+        key: &str,
+        given: Option<T>,
+        fallback: Option<&Chosen<T>>,
+    ) -> Option<T> {
+        let path = section.child(key, section.span.clone()).path;
+        match (given, fallback) {
+            (Some(value), _) => {
+                self.given(&path, &value);
+                Some(value)
+            }
+            (None, Some(chosen)) => {
+                self.assumptions.push(Assumption {
+                    key: path,
+                    value: chosen.value.to_string(),
+                    low: String::new(),
+                    high: String::new(),
+                    source: format!("{} ({})", chosen.source, chosen.date),
+                    kind: chosen.kind.name().to_owned(),
+                    reason: chosen.reason.clone(),
+                });
+                Some(chosen.value.clone())
+            }
+            (None, None) => {
+                self.faults.push(missing(section, key));
+                None
+            }
+        }
+    }
+
+    fn given(&mut self, path: &str, value: impl Display) {
+        self.assumptions.push(Assumption {
+            key: path.to_owned(),
+            value: value.to_string(),
+            low: String::new(),
+            high: String::new(),
+            source: "mission".to_owned(),
+            kind: "given".to_owned(),
+            reason: String::new(),
+        });
+    }
+
+    /// A property of a named catalog part, listed with the key that named it.
+    fn part<Q: Quantity>(&mut self, path: &str, valued: &Valued<Q>) -> Q {
+        let place = Given { value: (), path: path.to_owned(), span: 0..0 };
+        let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
+        let section = Given { path: section.to_owned(), ..place };
+        self.value(&section, key, &None, Some(valued))
+    }
+}
+
+fn missing<S>(section: &Given<S>, key: &str) -> Fault {
+    Fault::missing(section, key).with_help("give it, or name a platform that has it")
+}
+
+/// Resolves `section.key` of a site against the platform's section of the same name.
+macro_rules! resolve {
+    ($compiler:ident, $site:ident.$section:ident, $platform:ident, $key:ident) => {
+        $compiler.value(
+            &$site.$section,
+            stringify!($key),
+            &$site.$section.$key,
+            $platform.map(|platform| &platform.$section.$key),
+        )
+    };
+}
+
+impl Compiler<'_> {
+    fn design(&mut self, site: &Given<keys::Site>, duration: Span) -> Option<(Design, Radio)> {
+        let platform = match &site.platform {
+            Some(name) => Some(self.found(Some(name), self.catalog.platform(name.as_str()))?),
+            None => None,
+        };
+        let array = self.array(site, platform);
+        let battery = self.battery(site, platform);
+        let power = self.power(site, platform);
+        let thermal = self.thermal(site, platform, duration);
+        let compute = self.compute(site, platform);
+        let shielding = resolve!(self, site.shielding, platform, aluminium);
+        let dry_mass = resolve!(self, site.mass, platform, dry);
+        let (radio, transmitter_draw) = self.radio(site, platform);
+        self.check_design(site, power.as_ref());
+        let transmit_power = radio.down.transmit_power;
+        let design = Design {
+            array: array?,
+            battery: battery?,
+            power: power?,
+            thermal: thermal?,
+            shielding,
+            compute: compute?,
+            dry_mass,
+            transmitter_draw,
+            transmit_power,
+        };
+        Some((design, radio))
+    }
+
+    fn check_design(&mut self, site: &Given<keys::Site>, power: Option<&world::Power>) {
+        if let (Some(power), Some(setpoint)) = (power, &site.power.heater_setpoint) {
+            if power.heater_power.0 == 0.0 {
+                let message = format!("heater_setpoint {} is given for a heater of 0 W", setpoint.value);
+                self.faults.push(Fault::at(setpoint, FaultKind::OutOfRange, message));
+            }
+        }
+    }
+
+    fn array(&mut self, site: &Given<keys::Site>, platform: Option<&Platform>) -> Option<world::Array> {
+        let section = &site.array;
+        let cell_name = self.name(section, "cell", &section.cell, platform.map(|p| &p.array.cell))?;
+        let cell = self.found(Some(&at(section, &section.cell)), self.catalog.solar_cell(&cell_name))?;
+        let area = resolve!(self, site.array, platform, area);
+        let pointing_error = resolve!(self, site.array, platform, pointing_error);
+        let age = resolve!(self, site.array, platform, age);
+        let pointing = self.choice(
+            section,
+            "pointing",
+            section.pointing.as_ref().map(|given| given.value),
+            platform.map(|p| &p.array.pointing),
+        )?;
+        let part = |key: &str| format!("{}.cell.{key}", section.path);
+        let degradation = self.part(&part("degradation"), &cell.degradation);
+        let fresh = self.part(&part("efficiency"), &cell.efficiency);
+        let coefficient = self.part(&part("temperature_coefficient"), &cell.temperature_coefficient);
+        let areal = self.part(&part("areal_heat_capacity"), &cell.areal_heat_capacity);
+        // Restated at the reference temperature of the kernel, 28 degC.
+        let offset = sunward_plant::power::CELL_REFERENCE_K - cell.reference_temperature.value.0;
+        let at_reference = 1.0 + coefficient.0 * offset;
+        Some(world::Array {
+            area,
+            pointing,
+            pointing_error,
+            efficiency: fresh * at_reference * (-degradation.0 * age.0).exp(),
+            temperature_coefficient: coefficient / at_reference,
+            degradation,
+            absorptance: self.part(&part("absorptance"), &cell.absorptance),
+            emissivity_front: self.part(&part("emissivity_front"), &cell.emissivity_front),
+            emissivity_back: self.part(&part("emissivity_back"), &cell.emissivity_back),
+            heat_capacity: sunward_units::JoulesPerKelvin(areal.si() * area.0),
+        })
+    }
+
+    fn battery(&mut self, site: &Given<keys::Site>, platform: Option<&Platform>) -> Option<world::Battery> {
+        let section = &site.battery;
+        let name = self.name(section, "cell", &section.cell, platform.map(|p| &p.battery.cell))?;
+        let cell = self.found(Some(&at(section, &section.cell)), self.catalog.battery_cell(&name))?;
+        let energy: Joules = resolve!(self, site.battery, platform, energy);
+        let depth: Ratio = resolve!(self, site.battery, platform, depth_of_discharge_max);
+        let state_of_charge = resolve!(self, site.battery, platform, state_of_charge);
+        let cycles = resolve!(self, site.battery, platform, cycles);
+        let part = |key: &str| format!("{}.cell.{key}", section.path);
+        let fade = self.part(&part("cycle_fade"), &cell.cycle_fade);
+        let fade_depth = self.part(&part("cycle_fade_depth"), &cell.cycle_fade_depth);
+        let exponent = self.part(&part("cycle_fade_exponent"), &cell.cycle_fade_exponent);
+        let cycle_fade = fade * (depth / fade_depth).powf(exponent.0);
+        let health = 1.0 - cycle_fade.0 * cycles.0;
+        if health <= 0.0 {
+            let message = format!("{} cycles at a depth of {} leave no capacity: each takes {}", cycles.0, depth, cycle_fade);
+            self.faults.push(Fault::at(&at(section, &section.cycles), FaultKind::OutOfRange, message));
+        }
+        Some(world::Battery {
+            energy,
+            health: Ratio(health),
+            depth_of_discharge_max: depth,
+            state_of_charge,
+            charge_rate_max: self.part(&part("charge_rate_max"), &cell.charge_rate_max),
+            discharge_rate_max: self.part(&part("discharge_rate_max"), &cell.discharge_rate_max),
+            charge_efficiency: self.part(&part("charge_efficiency"), &cell.charge_efficiency),
+            discharge_efficiency: self.part(&part("discharge_efficiency"), &cell.discharge_efficiency),
+            calendar_fade: self.part(&part("calendar_fade"), &cell.calendar_fade),
+            cycle_fade,
+            charge_temperature_min: self.part(&part("charge_temperature_min"), &cell.charge_temperature_min),
+        })
+    }
+
+    fn power(&mut self, site: &Given<keys::Site>, platform: Option<&Platform>) -> Option<world::Power> {
+        Some(world::Power {
+            array_regulator: resolve!(self, site.power, platform, array_regulator_efficiency),
+            battery_regulator: resolve!(self, site.power, platform, battery_regulator_efficiency),
+            distribution: resolve!(self, site.power, platform, distribution_efficiency),
+            bus_load: resolve!(self, site.power, platform, bus_load),
+            heater_power: resolve!(self, site.power, platform, heater_power),
+            heater_setpoint: resolve!(self, site.power, platform, heater_setpoint),
+        })
+    }
+
+    fn thermal(
+        &mut self,
+        site: &Given<keys::Site>,
+        platform: Option<&Platform>,
+        duration: Span,
+    ) -> Option<world::Thermal> {
+        let section = &site.thermal;
+        let name =
+            self.name(section, "radiator_coating", &section.radiator_coating, platform.map(|p| &p.thermal.radiator_coating))?;
+        let coating = self.found(Some(&at(section, &section.radiator_coating)), self.catalog.coating(&name))?;
+        let radiator_faces = self.choice(
+            section,
+            "radiator_faces",
+            section.radiator_faces.as_ref().map(|given| given.value),
+            platform.map(|p| &p.thermal.radiator_faces),
+        )?;
+        let radiator_orientation = self.choice(
+            section,
+            "radiator_orientation",
+            section.radiator_orientation.as_ref().map(|given| given.value),
+            platform.map(|p| &p.thermal.radiator_orientation),
+        )?;
+        let part = |key: &str| format!("{}.radiator_coating.{key}", section.path);
+        let fresh = self.part(&part("absorptance"), &coating.absorptance);
+        let aged = self.part(&part("absorptance_end_of_life"), &coating.absorptance_end_of_life);
+        let age = site.array.age.as_ref().map(|given| given.value);
+        let age = age.or(platform.map(|platform| platform.array.age.value));
+        Some(world::Thermal {
+            radiator_area: resolve!(self, site.thermal, platform, radiator_area),
+            radiator_faces,
+            radiator_orientation,
+            emissivity: self.part(&part("emissivity"), &coating.emissivity),
+            absorptance: coating_at(fresh, aged, age.unwrap_or(Seconds::ZERO) + duration.seconds() / 2.0),
+            board_heat_capacity: resolve!(self, site.thermal, platform, board_heat_capacity),
+            bus_heat_capacity: resolve!(self, site.thermal, platform, bus_heat_capacity),
+            radiator_heat_capacity: resolve!(self, site.thermal, platform, radiator_heat_capacity),
+            board_to_radiator: resolve!(self, site.thermal, platform, board_to_radiator),
+            board_to_bus: resolve!(self, site.thermal, platform, board_to_bus),
+            bus_to_radiator: resolve!(self, site.thermal, platform, bus_to_radiator),
+            bus_effective_area: resolve!(self, site.thermal, platform, bus_effective_area),
+            bus_effective_emissivity: resolve!(self, site.thermal, platform, bus_effective_emissivity),
+            initial_temperature: resolve!(self, site.thermal, platform, initial_temperature),
+        })
+    }
+
+    fn compute(&mut self, site: &Given<keys::Site>, platform: Option<&Platform>) -> Option<world::Compute> {
+        let section = &site.compute;
+        let of_platform = platform.and_then(|p| p.compute.accelerator.as_ref());
+        let name = self.name(section, "accelerator", &section.accelerator, of_platform)?;
+        let part = self.found(Some(&at(section, &section.accelerator)), self.catalog.accelerator(&name))?;
+        let count = self.choice(
+            section,
+            "count",
+            section.count.as_ref().map(|given| given.value),
+            platform.and_then(|p| p.compute.count.as_ref()),
+        )?;
+        let path = |key: &str| format!("{}.accelerator.{key}", section.path);
+        let clock_floor = Ratio(part.minimum_clock.value / part.boost_clock.value);
+        Some(world::Compute {
+            count,
+            bandwidth: self.part(&path("memory_bandwidth"), &part.memory_bandwidth),
+            memory: self.part(&path("memory"), &part.memory),
+            power: self.part(&path("power"), &part.power),
+            idle_power: self.part(&path("idle_power"), &part.idle_power),
+            memory_power_share: self.part(&path("memory_power_share"), &part.memory_power_share),
+            clock_floor,
+            voltage_floor: self.part(&path("voltage_floor_ratio"), &part.voltage_floor_ratio),
+            throttle_temperature: self.part(&path("throttle_temperature"), &part.throttle_temperature),
+            shutdown_temperature: self.part(&path("shutdown_temperature"), &part.shutdown_temperature),
+            chip_heat_capacity: self.part(&path("chip_heat_capacity"), &part.chip_heat_capacity),
+            chip_to_board: self.part(&path("chip_to_board"), &part.chip_to_board),
+            failure_rate: self.part(&path("permanent_failure_rate"), &part.permanent_failure_rate),
+            reboot_time: self.part(&path("reboot_time"), &part.reboot_time),
+            memory_corrected: part.memory_protection.value == sunward_catalog::MemoryProtection::EccSecded,
+            accelerator: name,
+            host_power: resolve!(self, site.compute, platform, host_power),
+            host_idle_power: resolve!(self, site.compute, platform, host_idle_power),
+            storage: resolve!(self, site.compute, platform, storage),
+        })
+    }
+
+    fn radio(&mut self, site: &Given<keys::Site>, platform: Option<&Platform>) -> (Radio, sunward_units::Watts) {
+        let (down, up) = (&site.radio.downlink, &site.radio.uplink);
+        let (down_p, up_p) = (platform.map(|p| &p.radio.downlink), platform.map(|p| &p.radio.uplink));
+        macro_rules! pick {
+            ($section:ident, $platform:ident, $key:ident) => {
+                self.value($section, stringify!($key), &$section.$key, $platform.map(|p| &p.$key))
+            };
+        }
+        // The ground's half of each link is filled in station by station.
+        let radio = Radio {
+            down: RadioLinkParameters {
+                frequency: pick!(down, down_p, frequency),
+                transmit_power: pick!(down, down_p, transmit_power),
+                transmit_gain: pick!(down, down_p, antenna_gain),
+                receive_gain: sunward_units::Decibels::ZERO,
+                system_temperature: Kelvin::ZERO,
+                bandwidth: pick!(down, down_p, bandwidth),
+                rate_max: pick!(down, down_p, rate_max),
+                implementation_loss: pick!(down, down_p, implementation_loss),
+            },
+            up: RadioLinkParameters {
+                frequency: pick!(up, up_p, frequency),
+                transmit_power: sunward_units::Watts::ZERO,
+                transmit_gain: sunward_units::Decibels::ZERO,
+                receive_gain: pick!(up, up_p, antenna_gain),
+                system_temperature: pick!(up, up_p, system_temperature),
+                bandwidth: pick!(up, up_p, bandwidth),
+                rate_max: pick!(up, up_p, rate_max),
+                implementation_loss: pick!(up, up_p, implementation_loss),
+            },
+        };
+        (radio, pick!(down, down_p, power_draw))
+    }
+
+    fn name<S>(
+        &mut self,
+        section: &Given<S>,
+        key: &str,
+        given: &Maybe<crate::Name>,
+        fallback: Option<&Chosen<String>>,
+    ) -> Option<String> {
+        self.choice(section, key, given.as_ref().map(|name| name.to_string()), fallback)
+    }
+
+    fn station(&mut self, station: &Given<keys::Station>) -> Option<(Station, Ground)> {
+        let entry = match &station.catalog {
+            Some(name) => Some(self.found(Some(name), self.catalog.station(name.as_str()))?),
+            None => None,
+        };
+        let antenna = match entry {
+            Some(entry) => Some(self.found(station.catalog.as_ref(), self.catalog.antenna_of(entry))?),
+            None => None,
+        };
+        let name = match station.label() {
+            Some(name) => name.to_string(),
+            None => {
+                self.faults.push(missing(station, "name"));
+                return None;
+            }
+        };
+        let before = self.faults.len();
+        macro_rules! pick {
+            ($from:ident, $key:ident) => {
+                self.value(station, stringify!($key), &station.$key, $from.map(|entry| &entry.$key))
+            };
+        }
+        let (latitude, longitude): (Radians, Radians) = (pick!(entry, latitude), pick!(entry, longitude));
+        let (altitude, mask) = (pick!(entry, altitude), pick!(entry, minimum_elevation));
+        let ground = Ground {
+            gain: pick!(antenna, antenna_gain),
+            temperature: pick!(antenna, system_temperature),
+            power: pick!(antenna, transmit_power),
+            transmit_gain: pick!(antenna, transmit_gain),
+        };
+        let antennas = self.choice(
+            station,
+            "antennas",
+            station.antennas.as_ref().map(|given| given.value),
+            entry.map(|entry| &entry.antennas),
+        );
+        if self.faults.len() > before {
+            return None;
+        }
+        match Mast::new(Geodetic { latitude, longitude, height: altitude }, mask) {
+            Ok(mast) => Some((Station { name, mast, antennas: antennas? }, ground)),
+            Err(error) => {
+                self.faults.push(Fault::at(station, FaultKind::OutOfRange, error.to_string()));
+                None
+            }
+        }
+    }
+
+    fn links(&mut self, mission: &Mission, radios: &[Radio], grounds: &[Ground]) -> Option<Vec<Vec<Links>>> {
+        let mut all = Vec::new();
+        for (site, radio) in mission.sites.iter().zip(radios) {
+            let mut row = Vec::new();
+            for ground in grounds {
+                let down = RadioLinkParameters {
+                    receive_gain: ground.gain,
+                    system_temperature: ground.temperature,
+                    ..radio.down
+                };
+                let up = RadioLinkParameters {
+                    transmit_power: ground.power,
+                    transmit_gain: ground.transmit_gain,
+                    ..radio.up
+                };
+                match (RadioLink::new(down), RadioLink::new(up)) {
+                    (Ok(down), Ok(up)) => row.push(Links { down, up }),
+                    (Err(error), _) | (_, Err(error)) => {
+                        self.faults.push(Fault::at(&site.radio, FaultKind::OutOfRange, error.to_string()));
+                        return None;
+                    }
+                }
+            }
+            all.push(row);
+        }
+        Some(all)
+    }
+
+    fn job(&mut self, job: &Given<keys::Job>, mission: &Mission, sites: &[Site], start: Instant) -> Job {
+        let instant = |offset: Seconds| start + Span::from_seconds(offset);
+        let site = job.site.as_ref().and_then(|name| sites.iter().position(|site| site.name == name.as_str()));
+        if let (Some(name), None) = (&job.site, site) {
+            let message = format!("no satellite is named {:?}", name.as_str());
+            self.faults.push(Fault::at(name, FaultKind::UnknownName, message));
+        }
+        let precision = match *job.precision {
+            keys::Precision::Bf16 => sunward_catalog::Precision::Bf16,
+            keys::Precision::Fp16 => sunward_catalog::Precision::Fp16,
+            keys::Precision::Fp8 => sunward_catalog::Precision::Fp8,
+            keys::Precision::Int8 => sunward_catalog::Precision::Int8,
+            keys::Precision::Fp32 => sunward_catalog::Precision::Fp32,
+        };
+        let peak = mission.sites.iter().map(|site| self.peak(site, precision)).collect();
+        let (demand, utilisation, accelerators) = demand(&job.work);
+        Job {
+            name: job.name.to_string(),
+            priority: *job.priority as u8,
+            site: site.map(|site| site as u32),
+            release: instant(*job.release),
+            deadline: job.deadline.as_ref().map(|given| instant(given.value)),
+            input: *job.input,
+            output: *job.output,
+            accelerators,
+            utilisation,
+            demand,
+            peak,
+        }
+    }
+
+    fn peak(
+        &self,
+        site: &keys::Site,
+        precision: sunward_catalog::Precision,
+    ) -> Option<sunward_units::FlopsPerSecond> {
+        let of_platform = || {
+            let platform = self.catalog.platform(site.platform.as_ref()?.as_str()).ok()?;
+            Some(platform.compute.accelerator.as_ref()?.value.clone())
+        };
+        let name = site.compute.accelerator.as_ref().map(|given| given.to_string()).or_else(of_platform)?;
+        Some(self.catalog.accelerator(&name).ok()?.peak.of(precision)?.value)
+    }
+
+    /// A job must fit at least one site it may run on: its number format, its memory, its accelerators.
+    fn check_jobs_fit(&mut self, mission: &Mission, jobs: &[Job], designs: &[Design]) {
+        for (given, job) in mission.jobs.iter().zip(jobs) {
+            let reasons: Vec<String> =
+                designs.iter().enumerate().filter_map(|(index, design)| job.unfit(index, design)).collect();
+            if reasons.len() == designs.len() {
+                let message = format!("job {:?} fits no satellite: {}", job.name, reasons.join("; "));
+                self.faults.push(Fault::at(&given.name, FaultKind::OutOfRange, message));
+            }
+        }
+    }
+}
+
+impl Job {
+    /// Why the job cannot run on a design, `None` where it can.
+    #[must_use]
+    pub fn unfit(&self, design_index: usize, design: &Design) -> Option<String> {
+        let compute = &design.compute;
+        let accelerators = self.accelerators.unwrap_or(compute.count);
+        let memory = compute.memory * f64::from(accelerators);
+        if self.peak[design_index].is_none() {
+            Some(format!("{} has no such precision", compute.accelerator))
+        } else if accelerators > compute.count {
+            Some(format!("it needs {accelerators} accelerators of {}", compute.count))
+        } else if self.demand.memory() > memory {
+            Some(format!("it needs {} of memory of {memory}", self.demand.memory()))
+        } else if self.input > compute.storage {
+            Some(format!("its input of {} is larger than the storage of {}", self.input, compute.storage))
+        } else {
+            None
+        }
+    }
+}
+
+/// The demand of a job, its share of the peak rate, and how many accelerators it runs on (`None`: all of a site).
+fn demand(work: &Work) -> (Demand, Ratio, Option<u32>) {
+    match work {
+        Work::Training(t) => {
+            let sample = match (&t.sample_interval, &t.sample) {
+                (Some(steps), Some(size)) => Some((steps.value as f64 * *t.tokens_per_step as f64, size.value)),
+                _ => None,
+            };
+            let training = Training {
+                parameters: *t.parameters as f64,
+                layers: f64::from(*t.layers),
+                width: f64::from(*t.width),
+                context: *t.context as f64,
+                tokens_per_step: *t.tokens_per_step as f64,
+                steps: *t.steps as f64,
+                checkpoint_interval: *t.checkpoint_interval,
+                sample,
+            };
+            (Demand::Training(training), *t.utilisation, Some(*t.accelerators))
+        }
+        Work::Serving(s) => {
+            let serving = Serving {
+                parameters: *s.parameters as f64,
+                weight_bits: f64::from(*s.weight_bits),
+                requests_per_day: *s.requests_per_day as f64,
+                prompt_tokens: *s.prompt_tokens as f64,
+                output_tokens: *s.output_tokens as f64,
+                batch: f64::from(*s.batch),
+                cache_per_token: *s.kv_bits_per_token,
+                origin: match *s.origin {
+                    keys::Origin::Ground => Origin::Ground,
+                    keys::Origin::Onboard => Origin::Onboard,
+                },
+            };
+            (Demand::Serving(serving), *s.utilisation, None)
+        }
+        Work::Imagery(i) => {
+            let imagery = Imagery {
+                images_per_day: *i.images_per_day as f64,
+                daylight_only: *i.daylight_only,
+                image: *i.image,
+                pixels: *i.pixels as f64,
+                work_per_pixel: *i.flop_per_pixel,
+                result: *i.result,
+                downlink_raw_share: *i.downlink_raw_share,
+            };
+            (Demand::Imagery(imagery), *i.utilisation, None)
+        }
+    }
+}
+
+/// Years over which a coating's catalog values go from begin to end of life.
+///
+/// **Source**: facts 6.6, Z-93 "0.15 BOL -> 0.36 EOL"; the flight lives behind such figures are 5 to 15 years (Silverman, NASA
+/// CR-4661, 1995); 10 years is used.
+const COATING_LIFE_YEARS: f64 = 10.0;
+
+/// Solar absorptance at an age: linear from begin to end of life, then flat.
+fn coating_at(fresh: Ratio, aged: Ratio, age: Seconds) -> Ratio {
+    let share = (age.0 / (COATING_LIFE_YEARS * sunward_units::JULIAN_YEAR_S)).clamp(0.0, 1.0);
+    fresh + (aged - fresh) * share
+}
+
+/// The place of a name: its own where the mission gives it, else its section.
+fn at<S, T>(section: &Given<S>, given: &Maybe<T>) -> Given<()> {
+    match given {
+        Some(given) => Given { value: (), path: given.path.clone(), span: given.span.clone() },
+        None => Given { value: (), path: section.path.clone(), span: section.span.clone() },
+    }
+}
+
+fn recorded(mission: &Mission, sites: &[Site]) -> Vec<u32> {
+    let wanted = &mission.record.sites;
+    let all = 0..sites.len() as u32;
+    if wanted.is_empty() {
+        return all.take(RECORDED_MAX).collect();
+    }
+    all.filter(|&site| wanted.iter().any(|name| name.as_str() == sites[site as usize].name)).collect()
+}

@@ -1,0 +1,676 @@
+//! One site between two planning instants: which job runs, what strikes it, what is carried, what is remembered.
+//!
+//! The plant itself advances in blocks ([`crate::plant`]); a [`SiteRun`] says what each step is told to do and books what came of it.
+//!
+//! **Not modelled**: reboots are counted in whole steps; loading a model, writing a checkpoint and switching jobs take no time.
+
+
+use sunward_astro::time::{Instant, Span};
+use sunward_mission::world::{Compute, Design, Links, World};
+use sunward_plant::radiation::{Event as Strike, Susceptibility, event_count, event_time};
+use sunward_units::random::{Purpose, Stream};
+use sunward_units::{Bits, Flops, Grays, Meters, PerSecond, Seconds};
+use sunward_work::demand::Demand;
+use sunward_work::payload::{PayloadError, Upset};
+
+use crate::blueprint::{SitePlan, Slot};
+use crate::environment::SiteSky;
+use crate::job::{Cargo, Item, JobRun, PayloadFactory, accelerators, unit_time};
+use crate::plant::{Command, Flow};
+use crate::record::{Bound, Direction, Event, EventKind, Transfer};
+use crate::traffic::{Opening, Queue};
+
+/// Part of the clock or of a grant below which something counts as holding the work back.
+const HELD_BACK: f64 = 1e-6;
+
+/// What a site adds to the summary.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Totals {
+    pub(crate) bound_s: [f64; Bound::ALL.len()],
+    pub(crate) working_s: f64,
+    pub(crate) clock_s: f64,
+    pub(crate) throttled_s: f64,
+    pub(crate) work: Flops,
+    pub(crate) work_lost: Flops,
+    pub(crate) dose: Grays,
+    pub(crate) silent_corruptions: u32,
+    pub(crate) memory_errors: u32,
+    pub(crate) interrupts: u32,
+    pub(crate) permanent_faults: u32,
+    pub(crate) rollbacks: u32,
+    pub(crate) reboot_s: f64,
+    pub(crate) dropped: Bits,
+    pub(crate) made: Bits,
+}
+
+/// What a site did in a step, for the record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StepNote {
+    pub(crate) bound: Bound,
+    pub(crate) job: Option<u32>,
+    pub(crate) work: Flops,
+    pub(crate) down: Bits,
+    pub(crate) up: Bits,
+}
+
+/// A job at work in the present step.
+struct Active {
+    slot: usize,
+    /// Units it can finish at most in this step.
+    units_max: f64,
+}
+
+/// Everything of a site that is not its plant.
+pub(crate) struct SiteRun<'w> {
+    pub(crate) index: u32,
+    world: &'w World,
+    design: &'w Design,
+    design_index: u32,
+    links: &'w [Links],
+    susceptibility: Susceptibility,
+    pub(crate) jobs: Vec<JobRun>,
+    pub(crate) up: Queue,
+    pub(crate) down: Queue,
+    slots: Vec<Slot>,
+    next_slot: usize,
+    power_cap_w: f64,
+    blocked_until: Instant,
+    failures: Vec<Instant>,
+    working: u32,
+    active: Option<Active>,
+    note: StepNote,
+    shedding: bool,
+    too_hot: bool,
+    pub(crate) pass_bits: Vec<(u32, Bits, Bits)>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) transfers: Vec<Transfer>,
+    pub(crate) totals: Totals,
+}
+
+impl<'w> SiteRun<'w> {
+    pub(crate) fn new(world: &'w World, index: u32) -> Self {
+        let site = &world.sites[index as usize];
+        let design = &world.designs[site.design as usize];
+        let compute = &design.compute;
+        let susceptibility =
+            Susceptibility::TRILLIUM.with_memory(compute.memory).expect("a catalog's memory is a finite quantity");
+        Self {
+            index,
+            world,
+            design,
+            design_index: site.design,
+            links: &world.links[site.design as usize],
+            susceptibility,
+            jobs: Vec::new(),
+            up: Queue::default(),
+            down: Queue::default(),
+            slots: Vec::new(),
+            next_slot: 0,
+            power_cap_w: 0.0,
+            blocked_until: world.start,
+            failures: failures(world, index, compute),
+            working: compute.count,
+            active: None,
+            note: StepNote { bound: Bound::Demand, job: None, work: Flops::ZERO, down: Bits::ZERO, up: Bits::ZERO },
+            shedding: false,
+            too_hot: false,
+            pass_bits: Vec::new(),
+            events: Vec::new(),
+            transfers: Vec::new(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// Takes over a window's plan at `now`.
+    pub(crate) fn take(
+        &mut self,
+        plan: &SitePlan,
+        factory: &PayloadFactory<'_>,
+        now: Instant,
+    ) -> Result<(), PayloadError> {
+        for &index in &plan.arriving {
+            let job = &self.world.jobs[index as usize];
+            let run = JobRun::new(index, self.index, job, factory(index, job)?);
+            let at = self.jobs.partition_point(|other| rank(self.world, other.index) <= rank(self.world, index));
+            self.jobs.insert(at, run);
+            if job.input.0 > 0.0 {
+                self.up.push(Item { job: index, cargo: Cargo::Input, size: job.input }, job.priority, now);
+            }
+        }
+        self.slots.clone_from(&plan.slots);
+        self.next_slot = 0;
+        self.power_cap_w = plan.power_cap.0;
+        Ok(())
+    }
+
+    /// Receives, sends, draws arrivals and says what the plant is to do in step `step` of the run, number `row` of the window.
+    pub(crate) fn command(&mut self, step: u64, row: usize, sky: &SiteSky) -> Command<f64> {
+        let (begin, end) = (self.world.instant(step), self.world.instant(step + 1));
+        let dt_s = (end - begin).seconds().0;
+        self.note = StepNote { bound: Bound::Demand, job: None, work: Flops::ZERO, down: Bits::ZERO, up: Bits::ZERO };
+        self.fail(end);
+        self.arrivals(step, row, dt_s, sky);
+        let sending_s = self.traffic(begin, end, row, sky);
+        let mut command = self.idle_command(sending_s / dt_s);
+        self.active = None;
+        self.note.bound = self.waiting_reason(begin);
+        if self.note.bound == Bound::Compute {
+            self.choose(begin, dt_s, &mut command);
+        }
+        command
+    }
+
+    /// Why nothing can run now; `Compute` if something can.
+    fn waiting_reason(&self, now: Instant) -> Bound {
+        let due = |run: &&JobRun| !run.computed() && self.world.jobs[run.index as usize].release <= now;
+        if self.working == 0 {
+            Bound::Failure
+        } else if self.jobs.iter().any(|run| run.ready(&self.world.jobs[run.index as usize], now)) {
+            if self.blocked_until > now { Bound::Radiation } else { Bound::Compute }
+        } else if self.jobs.iter().filter(due).any(|run| !run.input_on_board || self.requests_wait(run)) {
+            Bound::Link
+        } else {
+            Bound::Demand
+        }
+    }
+
+    /// Whether units of a job wait on the ground.
+    fn requests_wait(&self, run: &JobRun) -> bool {
+        run.arrived.total() > run.units + run.at_hand + 0.5 && !self.up.is_empty()
+    }
+
+    /// Points the accelerators at the first job that can run.
+    fn choose(&mut self, now: Instant, dt_s: f64, command: &mut Command<f64>) {
+        let world = self.world;
+        let found = self.jobs.iter().position(|run| run.ready(&world.jobs[run.index as usize], now));
+        let Some(slot) = found else { return };
+        let run = &mut self.jobs[slot];
+        let job = &world.jobs[run.index as usize];
+        let Some(times) = unit_time(job, self.design_index, &self.design.compute, self.working) else { return };
+        // With less work at hand than fits the step, the accelerators are busy for a share of it only.
+        let share = (run.at_hand * times.unbound().0 / dt_s).min(1.0);
+        let (compute, memory) = times.activity();
+        let compute_design = &self.design.compute;
+        let used = f64::from(accelerators(job, self.working));
+        command.run = 1.0;
+        command.chip_to_board = used * compute_design.chip_to_board.0;
+        command.idle = used * compute_design.idle_power.0;
+        command.full = used * compute_design.power.0;
+        command.compute_activity = compute.0 * share;
+        command.memory_activity = memory.0 * share;
+        command.compute_first = times.compute_first / share;
+        command.memory_first = times.memory_first / share;
+        command.compute_second = times.compute_second / share;
+        command.memory_second = times.memory_second / share;
+        self.note.job = Some(run.index);
+        self.active = Some(Active { slot, units_max: run.at_hand });
+        if run.outcome.started.is_none() {
+            run.outcome.started = Some(now);
+            self.events.push(event(now, self.index, EventKind::JobStarted, Some(run.index), String::new()));
+        }
+    }
+
+    fn idle_command(&self, sending_share: f64) -> Command<f64> {
+        let compute = &self.design.compute;
+        let working = f64::from(self.working.max(1));
+        Command {
+            run: 0.0,
+            power_cap: self.power_cap_w,
+            host_active: compute.host_power.0,
+            host_idle: compute.host_idle_power.0,
+            transmitter_draw: self.design.transmitter_draw.0 * sending_share,
+            transmitter_radiated: self.design.transmit_power.0 * sending_share,
+            chip_to_board: working * compute.chip_to_board.0,
+            idle: working * compute.idle_power.0,
+            full: working * compute.power.0,
+            voltage_floor: compute.voltage_floor.0,
+            clock_floor: compute.clock_floor.0,
+            memory_share: compute.memory_power_share.0,
+            compute_activity: 1.0,
+            memory_activity: 0.0,
+            compute_first: 1.0,
+            memory_first: 0.0,
+            compute_second: 0.0,
+            memory_second: 0.0,
+        }
+    }
+
+    /// New units of jobs that go on while units arrive.
+    fn arrivals(&mut self, step: u64, row: usize, dt_s: f64, sky: &SiteSky) {
+        let now = self.world.instant(step);
+        for slot in 0..self.jobs.len() {
+            let run = &self.jobs[slot];
+            let job = &self.world.jobs[run.index as usize];
+            let Some(per_second) = job.demand.arrivals_per_second() else { continue };
+            if job.release > now || job.deadline.is_some_and(|deadline| deadline <= now) {
+                continue;
+            }
+            let units = match &job.demand {
+                Demand::Imagery(imagery) if imagery.daylight_only && sky.sun_zenith_cosine[row] <= 0.0 => 0.0,
+                Demand::Imagery(_) => per_second * dt_s,
+                _ => Stream::new(self.world.seed, run.index, Purpose::Demand).poisson(step, per_second * dt_s) as f64,
+            };
+            self.admit(slot, units, now);
+        }
+    }
+
+    /// Takes units in: up through the link if they come from the ground, into the store if there is room.
+    fn admit(&mut self, slot: usize, units: f64, now: Instant) {
+        if units <= 0.0 {
+            return;
+        }
+        let run = &self.jobs[slot];
+        let (index, priority) = (run.index, run.priority);
+        let demand = &self.world.jobs[index as usize].demand;
+        let up = demand.input_per_unit() * units;
+        if up.0 > 0.0 {
+            self.jobs[slot].arrived.add(now, units);
+            self.up.push(Item { job: index, cargo: Cargo::Requests(units), size: up }, priority, now);
+            return;
+        }
+        let size = demand.stored_per_unit() * units;
+        if self.stored() + size > self.design.compute.storage {
+            self.totals.dropped += size;
+            return;
+        }
+        let run = &mut self.jobs[slot];
+        run.arrived.add(now, units);
+        run.at_hand += units;
+    }
+
+    /// Data held on board: units waiting for work and results waiting for a link.
+    fn stored(&self) -> Bits {
+        let waiting = |run: &JobRun| {
+            let demand = &self.world.jobs[run.index as usize].demand;
+            if run.units_total.is_none() { demand.stored_per_unit() * run.at_hand } else { Bits::ZERO }
+        };
+        self.down.remaining() + self.jobs.iter().map(waiting).sum()
+    }
+
+    /// Carries data through the slots that fall into the step. Returns the seconds during which the transmitter sent.
+    fn traffic(&mut self, begin: Instant, end: Instant, row: usize, sky: &SiteSky) -> f64 {
+        let mut sending_s = 0.0;
+        while let Some(slot) = self.slots.get(self.next_slot).cloned() {
+            if slot.begin >= end {
+                break;
+            }
+            let (from, to) = (slot.begin.max(begin), slot.end.min(end));
+            if from < to {
+                sending_s += self.exchange(&slot, from, to, row, sky);
+            }
+            if slot.end > end {
+                break;
+            }
+            self.next_slot += 1;
+        }
+        sending_s
+    }
+
+    fn exchange(&mut self, slot: &Slot, begin: Instant, end: Instant, row: usize, sky: &SiteSky) -> f64 {
+        if self.up.is_empty() && self.down.is_empty() {
+            return 0.0;
+        }
+        let range = sky.range_to(&self.world.stations[slot.station as usize].mast, row);
+        let link = &self.links[slot.station as usize];
+        let opening = |rate| Opening { begin, end, range: Meters(range), rate };
+        let down_opening = opening(link.down.rate(Meters(range)));
+        let (down, arrivals) = self.down.carry(&down_opening);
+        for arrival in arrivals {
+            self.transfers.push(transfer(&arrival, self.index, slot.station, Direction::Down));
+            self.landed(arrival.item, arrival.end);
+        }
+        let (up, arrivals) = self.up.carry(&opening(link.up.rate(Meters(range))));
+        for arrival in arrivals {
+            self.transfers.push(transfer(&arrival, self.index, slot.station, Direction::Up));
+            self.boarded(arrival.item, arrival.end);
+        }
+        self.note.down += down;
+        self.note.up += up;
+        self.pass_bits.push((slot.pass, down, up));
+        (down / down_opening.rate).0
+    }
+
+    /// Data has come on board.
+    fn boarded(&mut self, item: Item, at: Instant) {
+        let index = self.index;
+        let Some(run) = self.jobs.iter_mut().find(|run| run.index == item.job) else { return };
+        match item.cargo {
+            Cargo::Input => {
+                run.input_on_board = true;
+                run.outcome.input_arrived = Some(at);
+                self.events.push(event(at, index, EventKind::InputArrived, Some(item.job), String::new()));
+            }
+            Cargo::Requests(units) => run.at_hand += units,
+            Cargo::Result | Cargo::Units(_) | Cargo::Sample(_) => unreachable!("only inputs and requests go up"),
+        }
+    }
+
+    /// Data has come to the ground.
+    fn landed(&mut self, item: Item, at: Instant) {
+        let index = self.index;
+        let Some(run) = self.jobs.iter_mut().find(|run| run.index == item.job) else { return };
+        match item.cargo {
+            Cargo::Result => {
+                run.outcome.delivered = Some(at);
+                self.events.push(event(at, index, EventKind::JobDelivered, Some(item.job), String::new()));
+            }
+            Cargo::Units(units) => run.delivered.add(at, units),
+            Cargo::Sample(text) => {
+                self.events.push(event(at, index, EventKind::Sample, Some(item.job), text.unwrap_or_default()));
+            }
+            Cargo::Input | Cargo::Requests(_) => unreachable!("inputs and requests do not come down"),
+        }
+    }
+
+    fn send(&mut self, item: Item, priority: u8, now: Instant) {
+        self.totals.made += item.size;
+        if let Some(item) = self.down.push(item, priority, now) {
+            self.landed(item, now);
+        }
+    }
+
+    /// Accelerators that fail for good before `now`.
+    fn fail(&mut self, now: Instant) {
+        while self.failures.last().is_some_and(|&at| at <= now) {
+            let at = self.failures.pop().expect("just seen");
+            self.working -= 1;
+            self.totals.permanent_faults += 1;
+            let detail = format!("{} of {} accelerators left", self.working, self.design.compute.count);
+            self.events.push(event(at, self.index, EventKind::PermanentFault, None, detail));
+        }
+    }
+
+    /// Books what the plant did in step `step` and what struck the site. Returns the step's note.
+    pub(crate) fn account(
+        &mut self,
+        step: u64,
+        row: usize,
+        sky: &SiteSky,
+        flow: &Flow<f64>,
+        chip_k: f64,
+    ) -> Result<StepNote, PayloadError> {
+        let begin = self.world.instant(step);
+        let dt = self.world.step.seconds();
+        self.totals.dose += Grays(sky.dose_gy_s[row] * dt.0);
+        self.notice(begin, flow, chip_k);
+        let running = self.active.is_some() && flow.ran > 0.5;
+        let strikes = if running { self.strikes(step, row, sky, dt) } else { Vec::new() };
+        if self.active.is_some() {
+            self.note.bound = held_by(flow, self.too_hot);
+        }
+        if running {
+            self.work(begin, dt, flow, &strikes)?;
+        }
+        self.suffer(&strikes)?;
+        let note = self.note;
+        self.totals.bound_s[note.bound as usize] += dt.0;
+        if note.bound == Bound::Radiation {
+            self.totals.reboot_s += dt.0;
+        }
+        if running {
+            self.totals.working_s += dt.0;
+            self.totals.clock_s += flow.clock * dt.0;
+            self.totals.throttled_s += if note.bound == Bound::Heat { dt.0 } else { 0.0 };
+        }
+        Ok(note)
+    }
+
+    /// Load shedding and thermal shutdown, told once when they begin.
+    fn notice(&mut self, at: Instant, flow: &Flow<f64>, chip_k: f64) {
+        let starved = self.active.is_some() && flow.ran < 0.5;
+        let hot = chip_k >= self.design.compute.shutdown_temperature.0;
+        let shed = flow.shed > HELD_BACK || (starved && !hot);
+        if shed && !self.shedding {
+            let detail = if flow.shed > HELD_BACK {
+                format!("{:.1} W of essential load not fed", flow.shed)
+            } else {
+                "accelerators off: array and battery above its floor do not feed them".to_owned()
+            };
+            self.events.push(event(at, self.index, EventKind::LoadShed, self.note.job, detail));
+        }
+        if hot && !self.too_hot {
+            let detail = format!("chip at {:.1} degC", chip_k - 273.15);
+            self.events.push(event(at, self.index, EventKind::ThermalShutdown, self.note.job, detail));
+        }
+        (self.shedding, self.too_hot) = (shed, hot);
+    }
+
+    fn work(
+        &mut self,
+        begin: Instant,
+        dt: Seconds,
+        flow: &Flow<f64>,
+        strikes: &[(Instant, Strike, u64)],
+    ) -> Result<(), PayloadError> {
+        let Some(active) = &self.active else { return Ok(()) };
+        let (slot, units) = (active.slot, (flow.units_per_s * dt.0).min(active.units_max));
+        let upsets: Vec<Upset> = strikes
+            .iter()
+            .filter(|(_, kind, _)| self.silent(*kind))
+            .map(|&(_, _, draw)| Upset { draw })
+            .collect();
+        let run = &mut self.jobs[slot];
+        let (index, priority) = (run.index, run.priority);
+        let job = &self.world.jobs[index as usize];
+        let progress = run.advance(units, &upsets)?;
+        run.outcome.busy += dt;
+        let now = begin + self.world.step;
+        run.outcome.loss.extend(progress.losses.iter().map(|loss| (now, loss.step, loss.value)));
+        let saved = run.save_if_due(dt.0);
+        let done = run.computed() && run.outcome.finished.is_none();
+        if done {
+            let share = (units / (flow.units_per_s * dt.0)).min(1.0);
+            run.outcome.finished = Some(begin + Span::from_seconds(dt * share));
+        }
+        let finished = run.outcome.finished;
+        self.note.work = Flops(units * run.flop_per_unit);
+        self.totals.work += self.note.work;
+        if saved {
+            self.events.push(event(now, self.index, EventKind::Checkpoint, Some(index), String::new()));
+        }
+        for output in progress.outputs {
+            self.send(Item { job: index, cargo: Cargo::Sample(output.text), size: output.size }, priority, now);
+        }
+        if job.demand.units_total().is_none() {
+            let size = job.demand.output_per_unit() * units;
+            self.send(Item { job: index, cargo: Cargo::Units(units), size }, priority, now);
+        }
+        if let (true, Some(at)) = (done, finished) {
+            self.events.push(event(at, self.index, EventKind::JobFinished, Some(index), String::new()));
+            self.send(Item { job: index, cargo: Cargo::Result, size: job.output }, priority, at);
+        }
+        Ok(())
+    }
+
+    /// Whether a strike goes unseen by the hardware.
+    fn silent(&self, kind: Strike) -> bool {
+        match kind {
+            Strike::SilentCorruption => true,
+            Strike::UncorrectableMemory => !self.design.compute.memory_corrected,
+            Strike::ChipInterrupt | Strike::CpuInterrupt | Strike::RamInterrupt => false,
+        }
+    }
+
+    /// What radiation does in a step while the accelerators are powered: (instant, kind, random bits), in order of time.
+    fn strikes(&self, step: u64, row: usize, sky: &SiteSky, dt: Seconds) -> Vec<(Instant, Strike, u64)> {
+        let mut all = Vec::new();
+        let dose = sky.proton_gy_s[row] * dt.0 * self.world.upset_multiplier.0;
+        if dose <= 0.0 {
+            return all;
+        }
+        let begin = self.world.instant(step);
+        for kind in Strike::ALL {
+            let parts = match kind {
+                Strike::CpuInterrupt | Strike::RamInterrupt => 1.0,
+                _ => f64::from(self.working),
+            };
+            let mean = dose * parts / self.susceptibility.dose_per_event(kind).0;
+            let stream = kind.stream(self.world.seed, self.index);
+            let count = event_count(&stream, kind, step, mean.min(EVENTS_MEAN_MAX)).expect("a mean within its range");
+            for number in 0..count {
+                let at = begin + Span::from_seconds(event_time(&stream, kind, step, number, dt));
+                let draw = Stream::new(self.world.seed, self.index, Purpose::Strike);
+                all.push((at, kind, draw.bits(step << 13 | (kind as u64) << 10 | u64::from(number))));
+            }
+        }
+        all.sort_by_key(|&(at, kind, _)| (at, kind as u8));
+        all
+    }
+
+    /// Reboots and roll-backs that follow from strikes.
+    fn suffer(&mut self, strikes: &[(Instant, Strike, u64)]) -> Result<(), PayloadError> {
+        for &(at, kind, _) in strikes {
+            let job = self.note.job;
+            let seen = match kind {
+                Strike::SilentCorruption => EventKind::SilentCorruption,
+                Strike::UncorrectableMemory if self.silent(kind) => EventKind::SilentCorruption,
+                Strike::UncorrectableMemory => EventKind::MemoryError,
+                Strike::ChipInterrupt | Strike::CpuInterrupt | Strike::RamInterrupt => EventKind::Interrupt,
+            };
+            let detail = match kind {
+                Strike::ChipInterrupt => "accelerator",
+                Strike::CpuInterrupt => "host processor",
+                Strike::RamInterrupt => "host memory",
+                Strike::SilentCorruption | Strike::UncorrectableMemory => "",
+            };
+            self.events.push(event(at, self.index, seen, job, detail.to_owned()));
+            match seen {
+                EventKind::SilentCorruption => self.totals.silent_corruptions += 1,
+                EventKind::MemoryError => self.totals.memory_errors += 1,
+                _ => self.totals.interrupts += 1,
+            }
+            if seen != EventKind::SilentCorruption {
+                self.restart(at)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self, at: Instant) -> Result<(), PayloadError> {
+        self.blocked_until = at + Span::from_seconds(self.design.compute.reboot_time);
+        let Some(active) = &self.active else { return Ok(()) };
+        let run = &mut self.jobs[active.slot];
+        if run.computed() {
+            return Ok(());
+        }
+        let lost = run.roll_back()?;
+        run.outcome.work_lost += lost;
+        self.totals.work_lost += lost;
+        self.totals.rollbacks += 1;
+        let detail = format!("{lost} thrown away");
+        self.events.push(event(at, self.index, EventKind::Rollback, Some(run.index), detail));
+        Ok(())
+    }
+
+    /// Checks that no data was made or lost in the queues.
+    ///
+    /// # Panics
+    /// If it was: a bug.
+    pub(crate) fn assert_data_conserved(&self) {
+        let made = self.totals.made.0;
+        let (carried, waiting) = (self.down.delivered().0, self.down.remaining().0);
+        let queued = self.down.queued().0;
+        assert!((queued - carried - waiting).abs() <= 0.0, "site {}: queued data is not conserved", self.index);
+        // The queue counts whole bits: each item may have been rounded up by less than one.
+        assert!(queued + 1.0 >= made, "site {}: {made} bit made, {queued} bit queued", self.index);
+    }
+
+    /// The job outcomes at the end of the run.
+    pub(crate) fn finish(self) -> Vec<(u32, crate::record::JobOutcome)> {
+        self.jobs.into_iter().map(|run| (run.index, run.finish())).collect()
+    }
+
+    /// Marks progress of every job begun, for the plot of progress over time.
+    pub(crate) fn mark_progress(&mut self, at: Instant) {
+        for run in self.jobs.iter_mut().filter(|run| run.outcome.started.is_some()) {
+            let of = run.units_total.unwrap_or_else(|| run.arrived.total()).max(f64::MIN_POSITIVE);
+            run.outcome.history.push((at, (run.units / of).min(1.0)));
+        }
+    }
+
+    /// Time the jobs on this site still need at full clock.
+    pub(crate) fn backlog_s(&self) -> f64 {
+        let of = |run: &JobRun| {
+            let job = &self.world.jobs[run.index as usize];
+            let times = unit_time(job, self.design_index, &self.design.compute, self.working);
+            times.map_or(f64::INFINITY, |times| run.at_hand * times.unbound().0)
+        };
+        self.jobs.iter().map(of).sum()
+    }
+
+    /// Highest priority among jobs that may still have something to carry, `None` where there is none.
+    pub(crate) fn wanted_priority(&self) -> Option<u8> {
+        let open = |run: &&JobRun| run.units_total.is_none() || run.outcome.delivered.is_none();
+        self.jobs.iter().filter(open).map(|run| run.priority).max()
+    }
+
+    /// How many accelerators each unfinished job here uses.
+    pub(crate) fn accelerators_wanted(&self) -> impl Iterator<Item = u32> + '_ {
+        let open = self.jobs.iter().filter(|run| !run.computed());
+        open.map(|run| accelerators(&self.world.jobs[run.index as usize], self.working))
+    }
+
+    /// Accelerators that have not failed.
+    pub(crate) fn working(&self) -> u32 {
+        self.working
+    }
+
+    pub(crate) fn design(&self) -> &'w Design {
+        self.design
+    }
+}
+
+/// More events than this in one step and the step is too long for them to be told apart.
+const EVENTS_MEAN_MAX: f64 = 500.0;
+
+/// Order of jobs on a site: priority, then deadline, then release, then as written.
+pub(crate) fn rank(world: &World, index: u32) -> (std::cmp::Reverse<u8>, i64, Instant, u32) {
+    let job = &world.jobs[index as usize];
+    (std::cmp::Reverse(job.priority), job.deadline.map_or(i64::MAX, |deadline| deadline.0), job.release, index)
+}
+
+/// Instants at which a site's accelerators fail for good within the run, latest first.
+fn failures(world: &World, site: u32, compute: &Compute) -> Vec<Instant> {
+    let hazard: PerSecond = compute.failure_rate;
+    if hazard.0 <= 0.0 {
+        return Vec::new();
+    }
+    let stream = Stream::new(world.seed, site, Purpose::Fault);
+    let life = |part: u32| world.start + Span::from_seconds(Seconds((stream.exponential(u64::from(part)) / hazard.0).min(1e9)));
+    let mut all: Vec<Instant> = (0..compute.count).map(life).filter(|&at| at < world.end()).collect();
+    all.sort_by(|a, b| b.cmp(a));
+    all
+}
+
+/// What held the work back.
+fn held_by(flow: &Flow<f64>, too_hot: bool) -> Bound {
+    if flow.ran < 0.5 {
+        return if too_hot { Bound::Heat } else { Bound::Power };
+    }
+    let margin = HELD_BACK * flow.wanted;
+    if flow.accelerator < flow.granted - margin {
+        Bound::Heat
+    } else if flow.granted < flow.wanted - margin {
+        Bound::Power
+    } else {
+        Bound::Compute
+    }
+}
+
+fn event(time: Instant, site: u32, kind: EventKind, job: Option<u32>, detail: String) -> Event {
+    Event { time, site, kind, job, detail }
+}
+
+fn transfer(arrival: &crate::traffic::Arrival, site: u32, station: u32, direction: Direction) -> Transfer {
+    Transfer {
+        job: arrival.item.job,
+        site,
+        station,
+        direction,
+        begin: arrival.begin,
+        end: arrival.end,
+        data: arrival.item.size,
+        light: arrival.light,
+    }
+}
+
