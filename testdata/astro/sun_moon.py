@@ -28,7 +28,7 @@ def aberrate(direction, velocity_m_s):
 def to_teme(v_gcrs, tt):
     """GCRS to true equator and equinox (IAU 2006/2000A), then back by the equation of the equinoxes."""
     true_of_date = erfa.pnm06a(tt, 0.0) @ v_gcrs
-    _, _, longitude_nutation, obliquity_nutation = (None, None, *erfa.nut06a(tt, 0.0))
+    longitude_nutation, _ = erfa.nut06a(tt, 0.0)
     equation = longitude_nutation * np.cos(erfa.obl06(tt, 0.0))
     return erfa.rz(equation, np.eye(3)) @ true_of_date
 
@@ -61,14 +61,20 @@ def angle_deg(a, b):
     return np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b))
 
 
-print("# pyerfa 2.0.1.5, ephem 4.2.1; python sun_moon.py > sun_moon.csv; see sun_moon.py")
-print("julian_date_tt,sun_x,sun_y,sun_z,sun_distance_m,moon_x,moon_y,moon_z,moon_distance_m")
-worst = np.zeros(3)
-for row in range(ROWS):
-    tt = 2458849.5 + row * STEP_DAYS
-    (s, s_m), (m, m_m) = sun(tt), moon(tt)
-    ephem_sun, ephem_moon = ephem.Sun(), ephem.Moon()
-    differences = [angle_deg(s, by_ephem(ephem_sun, tt)), angle_deg(m, by_ephem(ephem_moon, tt))]
-    worst = np.maximum(worst, [*differences, abs(ephem_moon.earth_distance * AU_M - m_m)])
-    print(f"{tt:.1f}," + ",".join(f"{x:.9f}" for x in s) + f",{s_m:.0f}," + ",".join(f"{x:.9f}" for x in m) + f",{m_m:.0f}")
-print("worst disagreement", worst, file=sys.stderr)
+def main():
+    print("# pyerfa 2.0.1.5, ephem 4.2.1; python sun_moon.py > sun_moon.csv; see sun_moon.py")
+    print("julian_date_tt,sun_x,sun_y,sun_z,sun_distance_m,moon_x,moon_y,moon_z,moon_distance_m")
+    worst = np.zeros(3)
+    for row in range(ROWS):
+        tt = 2458849.5 + row * STEP_DAYS
+        (s, s_m), (m, m_m) = sun(tt), moon(tt)
+        ephem_sun, ephem_moon = ephem.Sun(), ephem.Moon()
+        differences = [angle_deg(s, by_ephem(ephem_sun, tt)), angle_deg(m, by_ephem(ephem_moon, tt))]
+        worst = np.maximum(worst, [*differences, abs(ephem_moon.earth_distance * AU_M - m_m)])
+        vectors = [",".join(f"{x:.9f}" for x in v) for v in (s, m)]
+        print(f"{tt:.1f},{vectors[0]},{s_m:.0f},{vectors[1]},{m_m:.0f}")
+    print("worst disagreement", worst, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

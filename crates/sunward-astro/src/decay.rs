@@ -18,7 +18,8 @@ use std::fmt;
 
 use sunward_units::{KilogramsPerSquareMeter, Meters, Seconds};
 
-use crate::mean::{EARTH_GM_M3_S2, EARTH_RADIUS};
+use crate::frames::EARTH_EQUATORIAL_RADIUS;
+use crate::mean::EARTH_GM_M3_S2;
 
 /// Mass per volume.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
@@ -197,7 +198,8 @@ pub fn decay_time(
     let mut integral = 0.0;
     for step in 0..=steps {
         let altitude = if step == steps { from } else { to + Meters(height_m * step as f64) };
-        let drag = air_density(altitude, activity)?.0 * (EARTH_GM_M3_S2 * (EARTH_RADIUS + altitude).0).sqrt();
+        let drag =
+            air_density(altitude, activity)?.0 * (EARTH_GM_M3_S2 * (EARTH_EQUATORIAL_RADIUS + altitude).0).sqrt();
         integral += if step == 0 || step == steps { 0.5 } else { 1.0 } / drag;
     }
     Ok(Seconds(ballistic_coefficient.0 * integral * height_m))

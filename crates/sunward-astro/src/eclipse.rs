@@ -10,7 +10,7 @@
 //! 1965, "Methods of Orbit Determination", section 5 (the shadow); Neta & Vallado 1998, J. Astronaut. Sci. 46:29 (the
 //! stretched axis that turns the ellipsoid into a sphere).
 //!
-//! **Modelled**: the finite Sun, and with [`Occulter::EARTH`] the Earth's flattening (up to 21 km of shadow radius, 3 s
+//! **Modelled**: the finite Sun, and with [`Occulter::EARTH`] the Earth's flattening (up to 21 km of shadow radius, 6 s
 //! of an edge in low orbit; stretching z also stretches the Sun's disc, by 0.3 %).
 //! **Not modelled**: refraction and absorption in the atmosphere (which blur the edge of the shadow over some ten
 //! kilometres), limb darkening of the Sun (the disc is uniform), the Moon's shadow on the satellite, light reflected from
@@ -21,6 +21,7 @@ use std::f64::consts::PI;
 use sunward_units::{Meters, Radians, Ratio};
 
 use crate::ephemeris::{Ephemeris, Grid, Place};
+use crate::frames::{EARTH_EQUATORIAL_RADIUS, EARTH_FLATTENING};
 use crate::intervals::{Watched, positive_intervals};
 use crate::sun::{SUN_RADIUS, Sighting, SightingSeries};
 use crate::time::{Instant, Span};
@@ -36,10 +37,10 @@ pub struct Occulter {
 }
 
 impl Occulter {
-    /// The Earth's WGS84 ellipsoid (NIMA TR8350.2, 3rd edition 2000).
-    pub const EARTH: Self = Self { radius: Meters(6_378_137.0), flattening: Ratio(1.0 / 298.257_223_563) };
+    /// The Earth's WGS84 ellipsoid.
+    pub const EARTH: Self = Self { radius: EARTH_EQUATORIAL_RADIUS, flattening: Ratio(EARTH_FLATTENING) };
     /// A sphere of the Earth's equatorial radius, as most shadow models have it.
-    pub const EARTH_SPHERE: Self = Self { radius: Meters(6_378_137.0), flattening: Ratio(0.0) };
+    pub const EARTH_SPHERE: Self = Self { radius: EARTH_EQUATORIAL_RADIUS, flattening: Ratio(0.0) };
     /// A sphere of the Moon's mean radius; positions are then relative to the Moon's centre.
     pub const MOON: Self = Self { radius: crate::moon::MOON_RADIUS, flattening: Ratio(0.0) };
 }
@@ -170,11 +171,7 @@ fn overlap(a: f64, b: f64, c: f64) -> f64 {
 /// # Panics
 /// When the position lies inside the occulter's equatorial radius by more than its flattening explains.
 #[must_use]
-pub fn illuminated_fraction(
-    occulter: Occulter,
-    position: [Meters; 3],
-    sun: Sighting,
-) -> Ratio {
+pub fn illuminated_fraction(occulter: Occulter, position: [Meters; 3], sun: Sighting) -> Ratio {
     let position_m = position.map(|component| component.0);
     let cones = Cones::new(occulter, sun.direction, sun.distance.0);
     let height_m = norm(cones.stretched(position_m)) - occulter.radius.0;
@@ -251,11 +248,8 @@ impl Watched for Cone<'_> {
         let (position_m, velocity_m_s) = (cones.stretched(position_m), cones.stretched(velocity_m_s));
         let (x, off_axis) = cones.axial(position_m);
         let x_rate = -dot(velocity_m_s, cones.sun);
-        let (sin, cos) = if self.umbra {
-            (-cones.sin_umbra, cones.cos_umbra)
-        } else {
-            (cones.sin_penumbra, cones.cos_penumbra)
-        };
+        let (sin, cos) =
+            if self.umbra { (-cones.sin_umbra, cones.cos_umbra) } else { (cones.sin_penumbra, cones.cos_penumbra) };
         off_axis * x_rate * sin - (dot(position_m, velocity_m_s) - x * x_rate) * cos
     }
 }
@@ -352,7 +346,7 @@ const GAUSS: [(f64, f64); 5] = [
 /// ```
 #[must_use]
 pub fn circular_eclipse_fraction(altitude: Meters, beta: Radians) -> Ratio {
-    let (h, radius) = (altitude.0, Occulter::EARTH_SPHERE.radius.0);
+    let (h, radius) = (altitude.0, EARTH_EQUATORIAL_RADIUS.0);
     let cosine = (h * h + 2.0 * radius * h).sqrt() / ((radius + h) * beta.0.cos().abs());
     Ratio(if cosine < 1.0 { cosine.acos() / PI } else { 0.0 })
 }
@@ -360,6 +354,5 @@ pub fn circular_eclipse_fraction(altitude: Meters, beta: Radians) -> Ratio {
 /// The beta angle from which on a circular orbit meets no cylindrical shadow: `asin(R / (R + h))`.
 #[must_use]
 pub fn critical_beta(altitude: Meters) -> Radians {
-    let radius = Occulter::EARTH_SPHERE.radius;
-    Radians((radius / (radius + altitude)).asin())
+    Radians((EARTH_EQUATORIAL_RADIUS / (EARTH_EQUATORIAL_RADIUS + altitude)).asin())
 }

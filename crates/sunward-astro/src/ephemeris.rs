@@ -8,6 +8,7 @@ use std::f64::consts::TAU;
 
 use sunward_units::{Meters, MetersPerSecond, Seconds};
 
+use crate::batch::{BatchSgp4, Failure};
 use crate::state::{State, States};
 use crate::time::{Instant, Span};
 use crate::vector::{dot, minus};
@@ -192,6 +193,15 @@ impl Ephemeris {
         }
     }
 
+    /// One satellite of a prepared fleet, by SGP4, in TEME.
+    ///
+    /// # Errors
+    /// [`Failure`] where SGP4 gives no state.
+    pub fn by_sgp4(fleet: &BatchSgp4, satellite: usize, grid: Grid) -> Result<Self, Failure> {
+        let states = fleet.series(satellite, grid.start(), grid.step(), grid.count())?;
+        Ok(Self { grid, states })
+    }
+
     /// The instants of the columns.
     #[must_use]
     pub fn grid(&self) -> Grid {
@@ -263,7 +273,8 @@ pub fn interpolation_error(semi_major_axis: Meters, period: Seconds, step: Secon
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mean::{EARTH_RADIUS, MeanOrbit};
+    use crate::frames::EARTH_EQUATORIAL_RADIUS;
+    use crate::mean::MeanOrbit;
     use crate::vector::norm;
     use sunward_units::Radians;
 
@@ -286,7 +297,7 @@ mod tests {
     /// The measured error is the stated bound, and falls with the fourth power of the step.
     #[test]
     fn interpolation_error_is_the_stated_one() {
-        let axis = EARTH_RADIUS + Meters(500e3);
+        let axis = EARTH_EQUATORIAL_RADIUS + Meters(500e3);
         for step_s in [30, 60, 120, 240] {
             let bound = interpolation_error(axis, orbit().period(), Seconds(step_s as f64)).0;
             let found = worst_m(step_s);

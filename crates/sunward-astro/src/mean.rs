@@ -16,10 +16,11 @@ use std::str::FromStr;
 use sunward_units::math::sin_cos;
 use sunward_units::{Meters, MetersPerSecond, Radians, Ratio, Seconds};
 
-use crate::eclipse::{Occulter, circular_eclipse_fraction};
+use crate::eclipse::circular_eclipse_fraction;
 use crate::ephemeris::{Ephemeris, Grid};
-use crate::sun::{mean_sun_right_ascension, sun};
+use crate::frames::EARTH_EQUATORIAL_RADIUS;
 use crate::state::States;
+use crate::sun::{mean_sun_right_ascension, sun};
 use crate::time::{Calendar, Instant, Span, TimeError};
 use crate::vector::dot;
 
@@ -27,8 +28,6 @@ use crate::vector::dot;
 pub const EARTH_GM_M3_S2: f64 = 3.986004418e14;
 /// Second zonal harmonic of the Earth (EGM96, 1.08262668e-3).
 pub const EARTH_J2: f64 = 1.08262668e-3;
-/// Equatorial radius of the Earth (WGS84).
-pub const EARTH_RADIUS: Meters = Occulter::EARTH_SPHERE.radius;
 /// Lowest perigee of an orbit: below, the air ends it within a revolution or two.
 pub const PERIGEE_ALTITUDE_MIN: Meters = Meters(150e3);
 /// Farthest apogee: the Earth's sphere of influence (Bate, Mueller & White 1971, table 7.1-1: 924,000 km).
@@ -89,7 +88,9 @@ pub enum OrbitError {
         local_time: Seconds,
     },
     /// The numbers of a constellation do not fit.
-    #[error("a Walker pattern {satellites}/{planes}/{phasing} needs planes that divide the satellites and phasing below planes")]
+    #[error(
+        "a Walker pattern {satellites}/{planes}/{phasing} needs planes that divide the satellites and phasing below planes"
+    )]
     Walker {
         /// Satellites in all.
         satellites: u32,
@@ -171,7 +172,7 @@ impl MeanOrbit {
         if !(0.0..=PI).contains(&inclination.0) {
             return Err(OrbitError::Inclination { inclination });
         }
-        let altitude = semi_major_axis * (1.0 - eccentricity.0) - EARTH_RADIUS;
+        let altitude = semi_major_axis * (1.0 - eccentricity.0) - EARTH_EQUATORIAL_RADIUS;
         if !(altitude >= PERIGEE_ALTITUDE_MIN) {
             return Err(OrbitError::Perigee { altitude });
         }
@@ -194,7 +195,7 @@ impl MeanOrbit {
     ) -> Result<Self, OrbitError> {
         Self::new(MeanElements {
             epoch,
-            semi_major_axis: EARTH_RADIUS + altitude,
+            semi_major_axis: EARTH_EQUATORIAL_RADIUS + altitude,
             eccentricity: Ratio(0.0),
             inclination,
             ascending_node,
@@ -229,7 +230,7 @@ impl MeanOrbit {
     pub fn secular_rates(&self) -> SecularRates {
         let MeanElements { semi_major_axis, eccentricity: Ratio(e), inclination, .. } = self.elements;
         let n = TAU / self.period().0;
-        let ratio = EARTH_RADIUS / (semi_major_axis * (1.0 - e * e));
+        let ratio = EARTH_EQUATORIAL_RADIUS / (semi_major_axis * (1.0 - e * e));
         let k = 1.5 * n * EARTH_J2 * ratio * ratio;
         let (sin, cos) = inclination.0.sin_cos();
         SecularRates {
@@ -354,9 +355,9 @@ pub fn sun_synchronous_inclination(altitude: Meters) -> Result<Radians, OrbitErr
     if !(altitude >= PERIGEE_ALTITUDE_MIN) {
         return Err(OrbitError::Perigee { altitude });
     }
-    let axis = EARTH_RADIUS + altitude;
+    let axis = EARTH_EQUATORIAL_RADIUS + altitude;
     let n = TAU / period_of(axis).0;
-    let cosine = -2.0 / 3.0 * (TAU / TROPICAL_YEAR_S) / (n * EARTH_J2) * (axis / EARTH_RADIUS).powi(2);
+    let cosine = -2.0 / 3.0 * (TAU / TROPICAL_YEAR_S) / (n * EARTH_J2) * (axis / EARTH_EQUATORIAL_RADIUS).powi(2);
     if cosine < -1.0 { Err(OrbitError::NotSunSynchronous { altitude }) } else { Ok(Radians(cosine.acos())) }
 }
 
@@ -548,12 +549,12 @@ mod tests {
         ] {
             let altitude = Meters(altitude_km * 1e3);
             let orbit = MeanOrbit::sun_synchronous(EPOCH, altitude, hours(6.0)).unwrap();
-            let speed = TAU * (EARTH_RADIUS + altitude).0 / orbit.period().0;
+            let speed = TAU * (EARTH_EQUATORIAL_RADIUS + altitude).0 / orbit.period().0;
             assert!((orbit.elements().inclination.degrees() - inclination_deg).abs() < 6e-4, "{altitude}");
             assert!((orbit.period().0 - period_s).abs() < 0.006, "{altitude}");
             assert!((speed / 1e3 - speed_km_s).abs() < 6e-5, "{altitude}");
             assert!((critical_beta(altitude).degrees() - beta_deg).abs() < 6e-4, "{altitude}");
-            assert_eq!(semi_major_axis_of(orbit.period()).0.round(), (EARTH_RADIUS + altitude).0);
+            assert_eq!(semi_major_axis_of(orbit.period()).0.round(), (EARTH_EQUATORIAL_RADIUS + altitude).0);
         }
     }
 
@@ -586,10 +587,10 @@ mod tests {
     fn starcloud_1_is_neither_at_325_km_nor_dawn_dusk() {
         let period = DAY / 15.216_520_70;
         let axis = semi_major_axis_of(period);
-        let altitude = axis - EARTH_RADIUS;
+        let altitude = axis - EARTH_EQUATORIAL_RADIUS;
         assert!((altitude.0 / 1e3 - 500.9).abs() < 0.05 && (period.0 / 60.0 - 94.63).abs() < 0.005);
-        let perigee = axis * (1.0 - 0.000_632_2) - EARTH_RADIUS;
-        let apogee = axis * (1.0 + 0.000_632_2) - EARTH_RADIUS;
+        let perigee = axis * (1.0 - 0.000_632_2) - EARTH_EQUATORIAL_RADIUS;
+        let apogee = axis * (1.0 + 0.000_632_2) - EARTH_EQUATORIAL_RADIUS;
         assert!((perigee.0 / 1e3 - 496.5).abs() < 0.1 && (apogee.0 / 1e3 - 505.2).abs() < 0.1);
         let share = circular_eclipse_fraction(altitude, Radians(0.0));
         assert!((share.0 - 0.378).abs() < 5e-4 && ((period * share.0).0 / 60.0 - 35.75).abs() < 0.01);
@@ -660,7 +661,10 @@ mod tests {
                     assert!((derivative - v[axis]).abs() < 2e-2 * 1e-1, "{eccentricity} {derivative} {}", v[axis]);
                 }
             }
-            assert!((extremes.0 / a - 1.0 + eccentricity).abs() < 1e-3 && (extremes.1 / a - 1.0 - eccentricity).abs() < 1e-3);
+            assert!(
+                (extremes.0 / a - 1.0 + eccentricity).abs() < 1e-3
+                    && (extremes.1 / a - 1.0 - eccentricity).abs() < 1e-3
+            );
         }
     }
 
@@ -703,7 +707,10 @@ mod tests {
         };
         let degrees = |orbits: &[MeanOrbit], number: usize| {
             let elements = orbits[number].elements();
-            ((elements.ascending_node.degrees() - 0.1_f64.to_degrees()).round(), elements.mean_anomaly.degrees().round())
+            (
+                (elements.ascending_node.degrees() - 0.1_f64.to_degrees()).round(),
+                elements.mean_anomaly.degrees().round(),
+            )
         };
         let delta = walker.orbits().unwrap();
         assert_eq!((delta.len(), degrees(&delta, 1), degrees(&delta, 8)), (24, (0.0, 45.0), (120.0, 15.0)));
@@ -737,7 +744,10 @@ mod tests {
         assert!(message(with_axis(f64::NAN, 0.2)).starts_with("perigee altitude NaN"));
         assert!(message(with_axis(6e8, 0.9)).contains("beyond the Earth's sphere of influence"));
         assert_eq!(message(with_axis(7e6, 1.0)), "eccentricity 1 is outside 0..1");
-        assert_eq!(message(MeanElements { inclination: Radians(-0.1), ..good }), "inclination -5.7296 deg is outside 0..=180 deg");
+        assert_eq!(
+            message(MeanElements { inclination: Radians(-0.1), ..good }),
+            "inclination -5.7296 deg is outside 0..=180 deg"
+        );
         assert_eq!(message(MeanElements { mean_anomaly: Radians(f64::NAN), ..good }), "mean anomaly is not finite");
         assert!(sun_synchronous_inclination(Meters(5_970e3)).is_ok());
         assert!(sun_synchronous_inclination(Meters(5_980e3)).unwrap_err().to_string().contains("5975 km"));

@@ -169,14 +169,17 @@ pub fn moon(at: Instant) -> Sighting {
         longitude += sine * shrink * angle.sin();
         distance_m += cosine * shrink * angle.cos();
     }
-    let mut latitude = -2_235.0 * mean_longitude.sin() + 382.0 * third.sin()
+    let mut latitude = -2_235.0 * mean_longitude.sin()
+        + 382.0 * third.sin()
         + 175.0 * ((venus - node_distance).sin() + (venus + node_distance).sin())
-        + 127.0 * (mean_longitude - moon_anomaly).sin() - 115.0 * (mean_longitude + moon_anomaly).sin();
+        + 127.0 * (mean_longitude - moon_anomaly).sin()
+        - 115.0 * (mean_longitude + moon_anomaly).sin();
     for (multiple, sine) in LATITUDE {
         let (angle, shrink) = argument(multiple);
         latitude += sine * shrink * angle.sin();
     }
-    let direction = ecliptic_to_teme(mean_longitude + (longitude * 1e-6).to_radians(), (latitude * 1e-6).to_radians(), t);
+    let direction =
+        ecliptic_to_teme(mean_longitude + (longitude * 1e-6).to_radians(), (latitude * 1e-6).to_radians(), t);
     Sighting { direction, distance: Meters(distance_m) }
 }
 
