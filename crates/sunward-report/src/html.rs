@@ -13,7 +13,7 @@ use sunward_sim::record::{Bound, Record, Track};
 use sunward_sim::summary::Summary;
 use sunward_units::{Quantity, Ratio};
 
-use crate::palette::{CHARGE, COMPUTE, HEAT, LINK, LOAD, SERIES, SUN, dark_rules};
+use crate::palette::{CHARGE, COMPUTE, HEAT, LINK, LOAD, SERIES, SHADOW, SUN, dark_rules};
 use crate::plot::panel::{Line, Panel, legend};
 use crate::plot::strip::{bound_colour, bound_name, contacts, share_bar};
 use crate::plot::{Timeline, map, period_s};
@@ -21,7 +21,7 @@ use crate::text::{count, energy, grouped, percent, plural, prefix, prefixed, spe
 use crate::{Assumption, ReportError, check};
 
 /// Sites drawn in full; the tables hold the others.
-const SITES_MAX: usize = 4;
+const SITES_MAX: usize = 3;
 /// Jobs drawn; the tables hold the others.
 const JOBS_DRAWN_MAX: usize = 8;
 
@@ -102,7 +102,7 @@ fn timeline(record: &Record, times_s: &[Vec<f64>]) -> Timeline {
 }
 
 fn run_length(record: &Record) -> Span {
-    record.header.step * i64::try_from(record.header.steps).unwrap_or(i64::MAX)
+    Span(record.header.step.0.saturating_mul(i64::try_from(record.header.steps).unwrap_or(i64::MAX)))
 }
 
 fn orbit_s(track: &Track, times_s: &[f64]) -> Option<f64> {
@@ -125,13 +125,14 @@ fn headline(record: &Record, summary: &Summary, timeline: &Timeline) -> String {
         )
     });
     format!(
-        "<header>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p class=\"note\">Starts {}, {} of mission time in steps of {}, {sites}. \
+        "<header>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p class=\"note\">Starts {}, {} of mission time in steps of {}, {sites}, {} launched. \
          Time axes count from the start.{closeup}</p>\n</header>\n{}<section>\n<h2>What bound the work</h2>\n<figure>{}{}</figure>\n</section>\n",
         escaped(&header.mission),
         escaped(&unbroken(&sentence(summary))),
         utc(record.header.start),
         spelled(summary.duration),
         header.step,
+        summary.launched,
         tiles(summary),
         share_bar(&shares),
         legend(names.iter().map(|(name, colour)| (name.as_str(), *colour))),
@@ -155,7 +156,7 @@ pub(crate) fn main_bound(summary: &Summary) -> Option<(Bound, Ratio)> {
 fn sentence(summary: &Summary) -> String {
     let work = &summary.work;
     let bound = match main_bound(summary) {
-        Some((bound, share)) => format!("; {} held it back {} of the time", bound.word(), percent(share)),
+        Some((bound, share)) => format!("; {} held it back {} of the time", cause(bound), percent(share)),
         None => String::new(),
     };
     format!(
@@ -167,6 +168,19 @@ fn sentence(summary: &Summary) -> String {
         percent(work.availability),
         percent(work.clock_mean),
     )
+}
+
+/// What held the work back, as a subject.
+fn cause(bound: Bound) -> &'static str {
+    match bound {
+        Bound::Compute => "the accelerator itself",
+        Bound::Power => "lack of power",
+        Bound::Heat => "heat",
+        Bound::Link => "waiting for input",
+        Bound::Radiation => "radiation",
+        Bound::Demand => "lack of work",
+        Bound::Failure => "failed hardware",
+    }
 }
 
 fn tiles(summary: &Summary) -> String {
@@ -274,13 +288,22 @@ fn fleet(record: &Record, timeline: &Timeline) -> String {
     let mut down =
         Panel::new("Data to ground", down_unit, vec![line("all sites", LINK, down.into_iter().flatten().collect())]);
     down.range = Some((0.0, 0.0));
-    let map =
-        if record.tracks.len() > 1 { format!("<figure>{}</figure>\n", map::fleet(record)) } else { String::new() };
-    let panels: String = [sites, power, charge, chip, work, down]
+    let map = if record.tracks.len() > 1 { fleet_map(record) } else { String::new() };
+    let panels: String = [sites, power, charge, chip, work]
         .into_iter()
-        .map(|panel| Panel { by_orbit: true, ..panel }.draw(timeline, &[]))
+        .map(|panel| Panel { by_orbit: true, ..panel })
+        .chain([down])
+        .map(|panel| panel.draw(timeline, &[]))
         .collect();
     section(&format!("All {} sites", grouped(record.sites.len() as i64)), &(map + &panels))
+}
+
+fn fleet_map(record: &Record) -> String {
+    let entries = legend([("in sunlight", SUN), ("in shadow", SHADOW), ("station", LINK)].into_iter());
+    format!(
+        "<figure class=\"map\"><figcaption><b>Tracked sites at the end</b>{entries}</figcaption>{}</figure>\n",
+        map::fleet(record)
+    )
 }
 
 /// Progress of the first jobs, every measured loss, and the table of all.

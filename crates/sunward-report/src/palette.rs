@@ -42,7 +42,7 @@ pub(crate) const RADIATOR: Colour = colour(0x117A8B, 0x3DB4C6);
 pub(crate) const BUS: Colour = colour(0x7A828E, 0xA9B1BC);
 pub(crate) const COMPUTE: Colour = colour(0x009E73, 0x2CC79A);
 pub(crate) const LINK: Colour = colour(0x0072B2, 0x4AA8E0);
-pub(crate) const LINK_FAINT: Colour = colour(0x86B9DA, 0x2E6288);
+pub(crate) const UPLINK: Colour = colour(0xB65FA0, 0xDE8CC8);
 pub(crate) const RADIATION: Colour = colour(0x882255, 0xD56A9E);
 pub(crate) const IDLE: Colour = colour(0xC3C9D1, 0x4A535F);
 pub(crate) const DEAD: Colour = colour(0x2B2B2B, 0xF5F5F5);
@@ -50,10 +50,9 @@ pub(crate) const DEAD: Colour = colour(0x2B2B2B, 0xF5F5F5);
 /// Colours of jobs, sites and other things without one of their own, in turn.
 pub(crate) const SERIES: [Colour; 8] = [LINK, SUN, COMPUTE, HEAT, BOARD, CHARGE, RADIATION, BUS];
 
-const ALL: [Colour; 30] = [
+const ALL: [Colour; 26] = [
     INK, MUTED, GRID, AXIS, PAPER, OCEAN, LAND, NIGHT, SHADOW, PENUMBRA, DAYLIGHT, UMBRA, SUN, SUN_FAINT, LOAD, CHARGE,
-    HEAT, BOARD, RADIATOR, BUS, COMPUTE, LINK, LINK_FAINT, RADIATION, IDLE, DEAD, SERIES[0], SERIES[1], SERIES[2],
-    SERIES[3],
+    HEAT, BOARD, RADIATOR, BUS, COMPUTE, LINK, UPLINK, RADIATION, IDLE, DEAD,
 ];
 
 impl Colour {
@@ -73,15 +72,26 @@ impl Colour {
 
 /// The rules that repaint every mark for dark paper.
 pub(crate) fn dark_rules() -> String {
-    let mut seen = Vec::new();
     let mut rules = String::new();
     for Colour { light, dark } in ALL {
-        if !seen.contains(&light) {
-            seen.push(light);
-            for property in ["fill", "stroke"] {
-                let _ = writeln!(rules, "[{property}=\"#{light:06X}\"]{{{property}:#{dark:06X}}}");
-            }
+        for property in ["fill", "stroke"] {
+            let _ = writeln!(rules, "[{property}=\"#{light:06X}\"]{{{property}:#{dark:06X}}}");
         }
     }
     rules
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_colour_of_a_mark_has_one_on_dark_paper() {
+        let rules = dark_rules();
+        assert_eq!(rules.lines().count(), 2 * ALL.len());
+        for (at, colour) in ALL.iter().enumerate() {
+            assert!(ALL[..at].iter().all(|other| other.light != colour.light), "{colour:?} is found by another's rule");
+        }
+        assert!(SERIES.iter().all(|colour| ALL.contains(colour)));
+    }
 }

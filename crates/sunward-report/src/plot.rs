@@ -96,7 +96,8 @@ impl Canvas<'_> {
     /// Points joined by straight lines.
     pub(crate) fn path(&mut self, points: &[Point], colour: Colour, width: f64) {
         if points.len() > 1 {
-            drawn(self.backend.draw_path(points.iter().copied().map(units), &stroke(colour, width)));
+            let points = without_level_points(points.iter().copied().map(units));
+            drawn(self.backend.draw_path(points, &stroke(colour, width)));
         }
     }
 
@@ -140,6 +141,21 @@ impl Canvas<'_> {
         let style = TextStyle::from(font).color(&rgb).pos(Pos::new(side, VPos::Center));
         drawn(self.backend.draw_text(text, &style, units(at)));
     }
+}
+
+/// Points without those between two others on the same level, which change nothing.
+fn without_level_points(points: impl Iterator<Item = (i32, i32)>) -> Vec<(i32, i32)> {
+    let mut kept: Vec<(i32, i32)> = Vec::new();
+    for point in points {
+        match kept[..] {
+            [.., (_, before), (_, middle)] if before == middle && middle == point.1 => {
+                kept.pop();
+            }
+            _ => {}
+        }
+        kept.push(point);
+    }
+    kept
 }
 
 /// Maps a range of numbers to a range of pixels.
@@ -378,6 +394,12 @@ mod tests {
         assert_eq!(period_s(&times, &vec![0.8; 1000]), None);
         assert_eq!(period_s(&[], &[]), None);
         assert_eq!(period_s(&[0.0], &[1.0]), None);
+    }
+
+    #[test]
+    fn level_stretches_keep_their_ends() {
+        let points = [(0, 5), (1, 5), (2, 5), (3, 9), (4, 5), (5, 5), (6, 5)];
+        assert_eq!(without_level_points(points.into_iter()), [(0, 5), (2, 5), (3, 9), (4, 5), (6, 5)]);
     }
 
     #[test]

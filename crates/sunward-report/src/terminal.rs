@@ -37,6 +37,8 @@ fn rows(summary: &Summary) -> Vec<(&'static str, String)> {
     let upsets = radiation.silent_corruptions + radiation.memory_errors;
     let jobs = work.jobs_delivered + work.jobs_computed + work.jobs_running + work.jobs_waiting;
     let mut rows = vec![
+        ("sites", grouped(i64::from(summary.sites))),
+        ("mass launched", summary.launched.to_string()),
         ("work computed", work.computed.to_string()),
         ("work delivered", work.delivered.to_string()),
         ("work lost to roll-backs", work.lost.to_string()),
@@ -69,7 +71,7 @@ fn rows(summary: &Summary) -> Vec<(&'static str, String)> {
             "faults",
             format!("{}, {}", plural(upsets, "upset", "upsets"), plural(radiation.interrupts, "reboot", "reboots")),
         ),
-        ("largest balance residual", residual(balance.energy.max(balance.heat).max(balance.data))),
+        ("largest balance residual", residual(balance.energy.max(balance.heat))),
     ]);
     rows
 }

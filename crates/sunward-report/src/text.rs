@@ -22,7 +22,7 @@ pub(crate) fn prefix(largest: f64) -> (f64, &'static str) {
         (1e3, "k"),
         (1.0, ""),
         (1e-3, "m"),
-        (1e-6, "u"),
+        (1e-6, "\u{b5}"),
         (1e-9, "n"),
         (1e-12, "p"),
         (1e-15, "f"),

@@ -5,7 +5,7 @@ use sunward_sim::record::{Event, EventKind, Record, SiteInfo, Track};
 use super::{celsius, orbit_s, run_length, scaled, shares, si};
 use crate::html::escaped;
 use crate::palette::{
-    BOARD, BUS, CHARGE, COMPUTE, Colour, DEAD, HEAT, LINK, LOAD, RADIATION, RADIATOR, SHADOW, SUN, SUN_FAINT,
+    BOARD, BUS, CHARGE, COMPUTE, Colour, DEAD, HEAT, LINK, LOAD, RADIATION, RADIATOR, SHADOW, SUN, SUN_FAINT, UPLINK,
 };
 use crate::plot::panel::{Line, Mark, Panel, Rule, legend};
 use crate::plot::strip::{bounds_over_time, dark_windows, eclipse_days};
@@ -27,7 +27,8 @@ pub(super) fn section(record: &Record, track: &Track, times_s: &[f64], open: boo
     let recent = [view.rates(), view.dose()];
     let recent: String = recent.iter().map(|panel| panel.draw(&timeline, &dark)).collect();
     format!(
-        "<section>\n<details{}>\n<summary><h2>{}</h2><span>{}</span></summary>\n{}{}{panels}{}{recent}</details>\n</section>\n",
+        "<section class=\"{}\">\n<details{}>\n<summary><h2>{}</h2><span>{}</span></summary>\n{}{}{panels}{}{recent}</details>\n</section>\n",
+        if open { "site" } else { "fold" },
         if open { " open=\"open\"" } else { "" },
         escaped(&site.name),
         escaped(&site.accelerator),
@@ -111,7 +112,7 @@ impl<'a> View<'a> {
 
     fn rates(&self) -> Panel<'a> {
         let (columns, unit) = scaled(&[&si(&self.track.downlink), &si(&self.track.uplink)], "bit/s");
-        let names = [("to the ground", LINK), ("from the ground", LOAD)];
+        let names = [("to the ground", LINK), ("from the ground", UPLINK)];
         let lines = names.into_iter().zip(columns).map(|((name, colour), values)| self.line(name, colour, values));
         Panel { range: Some((0.0, 0.0)), height: 84.0, ..Panel::new("Data rate", unit, lines.collect()) }
     }

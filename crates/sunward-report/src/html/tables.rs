@@ -16,15 +16,20 @@ use crate::text::{
 /// Rows of a table on the page; the Parquet tables hold all.
 const ROWS_MAX: usize = 60;
 /// Characters of a name in a table of many columns.
-const NAME_MAX: usize = 28;
+const NAME_MAX: usize = 20;
 
-/// A table; columns whose heading starts with `#` hold numbers and align right. A cell's text is escaped here.
+/// A table; columns whose heading starts with `#` hold numbers and align right, those with `!` names that stay on one line.
+/// A cell's text is escaped here.
 fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let class = |at: usize| if headings[at].starts_with('#') { " class=\"n\"" } else { "" };
+    let class = |at: usize| match headings[at].as_bytes() {
+        [b'#', ..] => " class=\"n\"",
+        [b'!', ..] => " class=\"k\"",
+        _ => "",
+    };
     let cells = |tag: &str, row: &mut dyn Iterator<Item = &str>| -> String {
         row.enumerate().map(|(at, text)| format!("<{tag}{}>{}</{tag}>", class(at), escaped(text))).collect()
     };
-    let head = cells("th", &mut headings.iter().map(|heading| heading.trim_start_matches('#')));
+    let head = cells("th", &mut headings.iter().map(|heading| heading.trim_start_matches(['#', '!'])));
     let mut html = format!("<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n");
     for row in rows {
         let _ = writeln!(html, "<tr>{}</tr>", cells("td", &mut row.iter().map(String::as_str)));
@@ -44,13 +49,13 @@ fn pairs(title: &str, rows: &[(&str, String)]) -> String {
 /// Every job with how far it came.
 pub(super) fn jobs(record: &Record, timeline: &Timeline) -> String {
     let headings = [
-        "job",
+        "!job",
         "kind",
-        "site",
-        "state",
+        "!site",
+        "!state",
         "#done",
         "#made",
-        "#on the ground",
+        "#down",
         "#work",
         "#lost",
         "#busy",
@@ -169,7 +174,7 @@ pub(super) fn ledger(summary: &Summary) -> String {
             &[
                 ("energy on the bus", residual(balance.energy)),
                 ("heat of the nodes", residual(balance.heat)),
-                ("data made, carried, stored", residual(balance.data)),
+                ("data, counted in whole bits", "0".to_owned()),
             ],
         ),
         pairs(
@@ -209,7 +214,7 @@ pub(super) fn incidents(record: &Record) -> String {
         let body = table(&["time", "site", "what", "job", "detail"], &rows) + &more(found.len(), "events");
         let number = grouped(found.len() as i64);
         format!(
-            "<section>\n<details>\n<summary><h2>{title}</h2><span>{number}</span></summary>\n{body}</details>\n</section>\n"
+            "<section class=\"fold\">\n<details>\n<summary><h2>{title}</h2><span>{number}</span></summary>\n{body}</details>\n</section>\n"
         )
     };
     list("Results that came down", &[Sample]) + &list("Incidents", &faults)

@@ -28,6 +28,9 @@ pub(crate) struct Mark {
     pub(crate) colour: Colour,
 }
 
+/// Room that a rule's name takes above it.
+const RULE_NAME_HEIGHT: f64 = 15.0;
+
 /// A plot over time.
 pub(crate) struct Panel<'a> {
     pub(crate) title: &'a str,
@@ -98,7 +101,7 @@ impl<'a> Panel<'a> {
         shadows: &[Window],
     ) {
         let scale = Scale { low: extent.low, high: extent.high, from: bottom, to: top };
-        draw_shadows(canvas, column, (top, bottom), period_s, shadows);
+        draw_shadows(canvas, column, (top, bottom), shadows);
         column.draw_values(canvas, &scale, extent.step);
         column.draw_time(canvas, top, bottom);
         draw_unit(canvas, column, top, &self.unit);
@@ -114,9 +117,8 @@ impl<'a> Panel<'a> {
         for rule in &self.rules {
             let y = scale.at(rule.value);
             canvas.dashes((column.left, y), column.right, INK, 1.0);
-            let above = if y - top > 14.0 { y - 7.0 } else { y + 8.0 };
             if column.title.is_none() {
-                canvas.text(&rule.name, (column.right - 4.0, above), 10.0, INK, Anchor::End);
+                canvas.text(&rule.name, (column.right - 4.0, y - 7.0), 10.0, INK, Anchor::End);
             }
         }
         for (colour, envelope) in &envelopes {
@@ -147,10 +149,10 @@ impl<'a> Panel<'a> {
     fn extent(&self, window: Window) -> Extent {
         let within = |line: &Line<'_>| {
             let first = line.times_s.partition_point(|&time| time < window.from_s);
-            line.values.get(first..).unwrap_or_default().iter().copied().filter(|v| v.is_finite()).collect::<Vec<_>>()
+            line.values.get(first..).unwrap_or_default().iter().copied().filter(|v| drawable(*v)).collect::<Vec<_>>()
         };
         let values = self.lines.iter().flat_map(within);
-        let limits = self.rules.iter().map(|rule| rule.value).filter(|value| value.is_finite());
+        let limits = self.rules.iter().map(|rule| rule.value).filter(|value| drawable(*value));
         let shown = self.range.filter(|_| !(self.own_closeup_range && window.from_s > 0.0));
         let all = values.chain(limits).chain(shown.into_iter().flat_map(|(low, high)| [low, high]));
         let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
@@ -159,12 +161,18 @@ impl<'a> Panel<'a> {
         }
         let span = if high > low { high - low } else { high.abs().max(1.0) };
         let step = round_step(span, (self.height / 26.0) as usize);
-        if high > low {
-            Extent { low: (low / step + 1e-9).floor() * step, high: (high / step - 1e-9).ceil() * step, step }
-        } else {
-            Extent { low: if low == 0.0 { 0.0 } else { low - step }, high: high + step, step }
+        if high <= low {
+            return Extent { low: if low == 0.0 { 0.0 } else { low - step }, high: high + step, step };
         }
+        let (low, high) = ((low / step + 1e-9).floor() * step, (high / step - 1e-9).ceil() * step);
+        let covered = |rule: &Rule| (high - rule.value) / (high - low) * self.height < RULE_NAME_HEIGHT;
+        Extent { low, high: if self.rules.iter().any(covered) { high + step } else { high }, step }
     }
+}
+
+/// Whether a value has a place on an axis: finite, and not so large that a range of such values overflows.
+fn drawable(value: f64) -> bool {
+    value.abs() < 1e300
 }
 
 /// A value axis: its ends and the step of its ticks.
@@ -188,20 +196,14 @@ pub(crate) fn legend<'a>(entries: impl Iterator<Item = (&'a str, Colour)>) -> St
 }
 
 /// The shadows of an orbit as a tint behind the plots, where an orbit is wide enough to see them.
-fn draw_shadows(
-    canvas: &mut Canvas<'_>,
-    column: &Column,
-    (top, bottom): (f64, f64),
-    period_s: Option<f64>,
-    shadows: &[Window],
-) {
+fn draw_shadows(canvas: &mut Canvas<'_>, column: &Column, (top, bottom): (f64, f64), shadows: &[Window]) {
     const NARROWEST_ORBIT: f64 = 24.0;
-    let pixels_per_s = (column.right - column.left) / column.window.span_s();
-    if period_s.is_none_or(|period| period * pixels_per_s < NARROWEST_ORBIT) {
+    let within = |s: &&Window| s.to_s > column.window.from_s && s.from_s < column.window.to_s;
+    if shadows.iter().filter(within).count() as f64 * NARROWEST_ORBIT > column.right - column.left {
         return;
     }
     let scale = column.scale();
-    for shadow in shadows.iter().filter(|s| s.to_s > column.window.from_s && s.from_s < column.window.to_s) {
+    for shadow in shadows.iter().filter(within) {
         canvas.block((scale.at(shadow.from_s), top), (scale.at(shadow.to_s), bottom), SHADOW, 0.10);
     }
 }
@@ -226,7 +228,7 @@ pub(crate) struct Bucket {
     pub(crate) high: f64,
 }
 
-/// The rows of `window` in buckets of `bucket_s`, each with its extremes, so that none is lost; rows that are not finite count for
+/// The rows of `window` in buckets of `bucket_s`, each with its extremes, so that none is lost; rows that cannot be drawn count for
 /// nothing. A bucket stands at the mean time of its rows.
 pub(crate) fn buckets(times_s: &[f64], values: &[f64], window: Window, bucket_s: f64) -> Vec<Bucket> {
     let mut all = Vec::new();
@@ -238,7 +240,7 @@ pub(crate) fn buckets(times_s: &[f64], values: &[f64], window: Window, bucket_s:
     let rows = times_s
         .iter()
         .zip(values)
-        .filter(|(time, value)| **time >= window.from_s && **time <= window.to_s && value.is_finite());
+        .filter(|(time, value)| **time >= window.from_s && **time <= window.to_s && drawable(**value));
     for (&time, &value) in rows {
         let index = ((time - window.from_s) / bucket_s - 1e-9).max(0.0) as i64;
         if index != current.0 {

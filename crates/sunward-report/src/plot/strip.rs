@@ -3,7 +3,10 @@
 use sunward_sim::record::{Bound, ContactPass, Record, Track};
 
 use super::panel::{legend, row};
-use super::{Anchor, Canvas, Column, GUTTER, PAGE_WIDTH, SECONDS_PER_DAY, Scale, Timeline, Window, draw_unit, figure};
+use super::{
+    Anchor, Canvas, Column, GUTTER, PAGE_WIDTH, SECONDS_PER_DAY, Scale, Timeline, Window, draw_unit, figure, multiples,
+    time_step,
+};
 use crate::html::escaped;
 use crate::palette::{
     AXIS, COMPUTE, Colour, DAYLIGHT, DEAD, GRID, HEAT, IDLE, INK, LINK, MUTED, PENUMBRA, RADIATION, SUN, UMBRA,
@@ -58,6 +61,7 @@ pub(crate) fn eclipse_days(track: &Track, times_s: &[f64], timeline: &Timeline) 
     if days == 0 || times_s.is_empty() {
         return String::new();
     }
+    let day_s = SECONDS_PER_DAY.min(timeline.whole.to_s);
     let every = days.div_ceil(DAYS_MAX);
     let shown: Vec<usize> = (0..days).step_by(every).collect();
     let day_height = if shown.len() > 14 { 9.0 } else { 15.0 };
@@ -67,8 +71,8 @@ pub(crate) fn eclipse_days(track: &Track, times_s: &[f64], timeline: &Timeline) 
         let labels_every = shown.len().div_ceil((bottom - top) as usize / 13 + 1).max(1);
         for (line, &day) in shown.iter().enumerate() {
             let from_s = day as f64 * SECONDS_PER_DAY;
-            let window = Window { from_s, to_s: from_s + SECONDS_PER_DAY };
-            let flown_s = (timeline.whole.to_s - from_s).min(SECONDS_PER_DAY);
+            let window = Window { from_s, to_s: from_s + day_s };
+            let flown_s = (timeline.whole.to_s - from_s).min(day_s);
             let y = top + day_height * line as f64;
             let scale = window.scale(left, right);
             canvas.block((left, y), (scale.at(from_s + flown_s), y + day_height - 1.5), DAYLIGHT, 1.0);
@@ -83,9 +87,10 @@ pub(crate) fn eclipse_days(track: &Track, times_s: &[f64], timeline: &Timeline) 
                 canvas.text(&format!("{:.1} %", dark * 100.0), (PAGE_WIDTH - 14.0, middle), 10.5, MUTED, Anchor::End);
             }
         }
-        for hour in (0..=24).step_by(3) {
-            let x = left + f64::from(hour) / 24.0 * (right - left);
-            canvas.text(&format!("{hour} h"), (x, bottom + 10.0), 10.5, MUTED, Anchor::Middle);
+        let (unit_s, unit, step) = time_step(day_s, 9);
+        for tick in multiples(0.0, day_s / unit_s, step) {
+            let x = left + tick * unit_s / day_s * (right - left);
+            canvas.text(&format!("{tick} {unit}"), (x, bottom + 10.0), 10.5, MUTED, Anchor::Middle);
         }
     });
     let each = if every > 1 { format!(", every {every}th") } else { String::new() };

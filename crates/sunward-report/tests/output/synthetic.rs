@@ -12,7 +12,8 @@ use sunward_sim::record::{
 use sunward_sim::summary::{Balance, Data, Energy, Heat, Radiation, Summary, Work};
 use sunward_units::random::{Purpose, Stream};
 use sunward_units::{
-    Bits, BitsPerSecond, Flops, FlopsPerSecond, Grays, Joules, Kelvin, Meters, Radians, Ratio, Seconds, Watts,
+    Bits, BitsPerSecond, Flops, FlopsPerSecond, Grays, Joules, Kelvin, Kilograms, Meters, Radians, Ratio, Seconds,
+    Watts,
 };
 
 const PERIOD_S: f64 = 5678.0;
@@ -113,6 +114,7 @@ fn track(start: Instant, step_s: i64, steps: u64, site: u32, sites: u32) -> Trac
         let sunward = argument.cos() * beta.cos();
         let lit = ((sunward + 0.37 + 0.02) / 0.04).clamp(0.0, 1.0);
         let dt = step_s as f64;
+        let lag = |time_constant_s: f64| 1.0 - (-dt / time_constant_s).exp();
         let available = 1010.0 * lit * (1.0 - 0.1 * sunward.max(0.0));
         let clock = f64::clamp((359.5 + 2.6 * (time_s / 40_000.0).sin() - chip) / 12.0, 0.0, 1.0)
             * if charge < 0.32 { 0.0 } else { 1.0 };
@@ -120,10 +122,10 @@ fn track(start: Instant, step_s: i64, steps: u64, site: u32, sites: u32) -> Trac
         let load = accelerator * 1.08 + 95.0;
         let used = available.min(load + 300.0 * f64::from(charge < 0.98));
         charge = f64::clamp(charge + (used - load) * dt / 1.8e6, 0.0, 1.0);
-        chip += dt / 120.0 * (board + 0.075 * accelerator - chip);
-        board += dt / 900.0 * (radiator + 0.08 * load - board);
-        bus += dt / 4000.0 * (284.0 + 12.0 * lit + 0.01 * load - bus);
-        radiator += dt / 1500.0 * (262.0 + 0.13 * load + 14.0 * lit - radiator);
+        chip += lag(120.0) * (board + 0.075 * accelerator - chip);
+        board += lag(900.0) * (radiator + 0.08 * load - board);
+        bus += lag(4000.0) * (284.0 + 12.0 * lit + 0.01 * load - bus);
+        radiator += lag(1500.0) * (262.0 + 0.13 * load + 14.0 * lit - radiator);
         let latitude = (sin * inclination.sin()).asin();
         let longitude = (longitude + TAU / 2.0).rem_euclid(TAU) - TAU / 2.0;
         let anomaly =
@@ -365,6 +367,7 @@ pub(crate) fn summary(record: &Record) -> Summary {
         header: record.header.clone(),
         duration: step * record.header.steps as f64,
         sites: record.sites.len() as u32,
+        launched: Kilograms(60.0 * record.sites.len() as f64),
         work: Work {
             computed: Flops(work),
             delivered: Flops(work * 0.62),
@@ -420,7 +423,7 @@ pub(crate) fn summary(record: &Record) -> Summary {
             reboot_time: Seconds(1440.0),
         },
         bound: Bound::ALL.map(|bound| (bound.word().to_owned(), Ratio(share(bound)))).to_vec(),
-        balance: Balance { energy: 3.1e-15, heat: 8.8e-13, data: 0.0 },
+        balance: Balance { energy: 3.1e-15, heat: 8.8e-13 },
         jobs: Vec::new(),
         not_modelled: vec![
             "Attitude dynamics: the array keeps its pointing law exactly.".to_owned(),
