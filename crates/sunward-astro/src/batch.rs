@@ -269,17 +269,9 @@ fn near_earth(orbit: &::sgp4::Orbit, drag_term: f64) -> Coefficients<f64> {
     let a0 = (EARTH.ke / n0).powf(2.0 / 3.0);
     let omeosq = 1.0 - e0 * e0;
     let perigee = a0 * (1.0 - e0);
-
-    // The density function's altitude limit s and (q0 - s)^4, lowered for low perigees.
-    let perigee_height_km = (perigee - 1.0) * EARTH.ae;
-    let s_km = if perigee_height_km < 98.0 { 20.0 } else { (perigee_height_km - 78.0).min(78.0) };
-    let s = s_km / EARTH.ae + 1.0;
-    let tsi = 1.0 / (a0 - s);
-    let eta = a0 * e0 * tsi;
+    let Density { s, tsi, eta, coef, coef1 } = density(a0, e0);
     let eta2 = eta * eta;
     let psisq = (1.0 - eta2).abs();
-    let coef = ((120.0 - s_km) / EARTH.ae).powi(4) * tsi.powi(4);
-    let coef1 = coef / psisq.powf(3.5);
 
     let c1 = drag_term
         * coef1
@@ -343,6 +335,26 @@ fn near_earth(orbit: &::sgp4::Orbit, drag_term: f64) -> Coefficients<f64> {
         }
     }
     coefficients
+}
+
+/// The power law of the atmosphere's density between s and q0, seen along the orbit.
+struct Density {
+    s: f64,
+    tsi: f64,
+    eta: f64,
+    coef: f64,
+    coef1: f64,
+}
+
+/// The altitude limit s is 78 km, or lower for a perigee below 156 km; q0 is 120 km.
+fn density(a0: f64, e0: f64) -> Density {
+    let perigee_height_km = (a0 * (1.0 - e0) - 1.0) * EARTH.ae;
+    let s_km = if perigee_height_km < 98.0 { 20.0 } else { (perigee_height_km - 78.0).min(78.0) };
+    let s = s_km / EARTH.ae + 1.0;
+    let tsi = 1.0 / (a0 - s);
+    let eta = a0 * e0 * tsi;
+    let coef = ((120.0 - s_km) / EARTH.ae).powi(4) * tsi.powi(4);
+    Density { s, tsi, eta, coef, coef1: coef / (1.0 - eta * eta).abs().powf(3.5) }
 }
 
 /// D2 to D4 and the powers of time in the mean longitude.
@@ -500,7 +512,7 @@ fn mean_orbit(source: impl Source, time: &[f64; BLOCK]) -> Mean {
         let shrink = 1.0 - t * t.mul_add(t.mul_add(t.mul_add(c.d4, c.d3), c.d2), c.c1);
         let circularised = c.c4.mul_add(t, c.c5 * (sin(anomaly) - c.sin_mean_anomaly));
         let eccentricity = c.eccentricity - circularised;
-        let in_range = (eccentricity >= -0.001) & (eccentricity < 1.0);
+        let in_range = (-0.001..1.0).contains(&eccentricity);
         let e = if eccentricity > 1e-6 { eccentricity } else { 1e-6 };
         let advance = t * t * t.mul_add(t.mul_add(t.mul_add(c.t5, c.t4), c.t3), c.t2);
         let a = c.semi_major_axis * (shrink * shrink);

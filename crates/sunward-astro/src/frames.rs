@@ -70,6 +70,9 @@ pub fn fleet_to_earth_fixed(at: Instant, states: &mut StatesMut<'_>) {
     widest(TurnSeries { angle_rad: sidereal_angle(at).0, step_rad: 0.0, states });
 }
 
+/// Rows that are turned together.
+const BLOCK: usize = 64;
+
 struct TurnSeries<'a, 'b> {
     angle_rad: f64,
     step_rad: f64,
@@ -82,11 +85,18 @@ impl Kernel for TurnSeries<'_, '_> {
     #[inline(always)]
     fn run(self) {
         let StatesMut { x, y, vx, vy, .. } = self.states;
-        let positions = x.iter_mut().zip(y.iter_mut());
-        let velocities = vx.iter_mut().zip(vy.iter_mut());
-        for (row, ((x, y), (vx, vy))) in positions.zip(velocities).enumerate() {
-            let (sine, cosine) = sin_cos((row as u32 as f64).mul_add(self.step_rad, self.angle_rad));
-            (x.0, y.0, vx.0, vy.0) = turn(sine, cosine, [x.0, y.0, vx.0, vy.0]);
+        let (mut sine, mut cosine) = ([0.0; BLOCK], [0.0; BLOCK]);
+        let positions = x.chunks_mut(BLOCK).zip(y.chunks_mut(BLOCK));
+        let velocities = vx.chunks_mut(BLOCK).zip(vy.chunks_mut(BLOCK));
+        for (block, ((x, y), (vx, vy))) in positions.zip(velocities).enumerate() {
+            for row in 0..BLOCK {
+                let angle = ((block * BLOCK + row) as u32 as f64).mul_add(self.step_rad, self.angle_rad);
+                (sine[row], cosine[row]) = sin_cos(angle);
+            }
+            let turns = sine.iter().zip(&cosine);
+            for ((((s, c), x), y), (vx, vy)) in turns.zip(x).zip(y).zip(vx.iter_mut().zip(vy)) {
+                (x.0, y.0, vx.0, vy.0) = turn(*s, *c, [x.0, y.0, vx.0, vy.0]);
+            }
         }
     }
 }

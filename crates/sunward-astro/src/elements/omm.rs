@@ -173,9 +173,10 @@ mod tests {
     #[test]
     fn the_three_texts_of_one_object_read_the_same() {
         let expected = read_tle(TLE).unwrap();
-        assert_eq!(read_omm_json(JSON).unwrap(), [expected.clone()]);
-        assert_eq!(read_omm_json(JSON.trim_matches(['[', ']'])).unwrap(), [expected.clone()]);
-        assert_eq!(read_omm_json(&JSON.replace("15.49507896", "\"15.49507896\"")).unwrap(), [expected.clone()]);
+        let quoted = JSON.replace("15.49507896", "\"15.49507896\"");
+        for json in [JSON, JSON.trim_matches(['[', ']']), &quoted] {
+            assert_eq!(read_omm_json(json).unwrap(), std::slice::from_ref(&expected));
+        }
         assert_eq!(read_omm_kvn(KVN).unwrap(), expected);
     }
 
