@@ -1,0 +1,102 @@
+//! `sunward fly`: progress while it works, then a table, and a run folder.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sunward::{Control, Outcome, SimError, Status, World, run_folder};
+
+use crate::Failure;
+use crate::input::{print_json, text, world};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Mission file.
+    mission: PathBuf,
+    /// Run folder; by default runs/NAME-OF-THE-FILE. An earlier run there is replaced when the new one is complete.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// The summary as JSON on stdout, instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Threads; by default one a core. The record is the same for any number.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// No progress on stderr.
+    #[arg(long)]
+    quiet: bool,
+}
+
+pub(crate) fn fly(options: &Options) -> Result<(), Failure> {
+    let text = text(&options.mission)?;
+    let world = world(&options.mission, &text).map_err(|faults| Failure::Input(faults.into()))?;
+    let folder = options.out.clone().unwrap_or_else(|| default_folder(&options.mission));
+    run_folder::check(&folder).map_err(Failure::input)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build().map_err(Failure::run)?;
+    let began = Instant::now();
+    let outcome = pool.install(|| watch(&world, options.quiet)).map_err(failed)?;
+    let flown = began.elapsed();
+    run_folder::write(&folder, &text, &world, &outcome).map_err(Failure::run)?;
+    if options.json {
+        print_json(&outcome.summary)?;
+    } else {
+        println!("{}", sunward_report::summary_table(&outcome.summary));
+    }
+    if !options.quiet {
+        eprintln!("{}", closing_line(&world, flown, &folder));
+    }
+    Ok(())
+}
+
+/// A mission that asks for what the models do not hold is at fault; a payload that fails is a failed run.
+fn failed(error: SimError) -> Failure {
+    match error {
+        SimError::Orbit { .. } | SimError::Radiation { .. } => Failure::input(error),
+        SimError::Payload { .. } | SimError::Interrupted { .. } => Failure::run(error),
+    }
+}
+
+fn default_folder(mission: &Path) -> PathBuf {
+    Path::new("runs").join(mission.file_stem().unwrap_or_else(|| "run".as_ref()))
+}
+
+fn watch(world: &World, quiet: bool) -> Result<Outcome, SimError> {
+    let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let bar = ProgressBar::with_draw_target(Some(world.steps), target);
+    let style = ProgressStyle::with_template("{bar:24} {percent:>3}% {elapsed} {msg}").expect("a valid template");
+    bar.set_style(style);
+    bar.enable_steady_tick(Duration::from_millis(250));
+    let began = Instant::now();
+    let outcome = sunward::fly(world, &mut |status| {
+        bar.set_position(status.step);
+        bar.set_message(message(world, status, began.elapsed()));
+        Control::Continue
+    });
+    bar.finish_and_clear();
+    outcome
+}
+
+fn message(world: &World, status: &Status, elapsed: Duration) -> String {
+    let flown = (status.time - world.start).seconds().0;
+    let (node, temperature) = status.hottest;
+    format!(
+        "{:.16} | {:.0}x real time | charge {:.0} % | {node} {:.0} degC | clock {:.0} % | jobs {:.0} %",
+        status.time.to_utc_text(),
+        flown / elapsed.as_secs_f64().max(1e-9),
+        100.0 * status.state_of_charge_min,
+        temperature.celsius(),
+        100.0 * status.clock,
+        100.0 * status.progress,
+    )
+}
+
+fn closing_line(world: &World, flown: Duration, folder: &Path) -> String {
+    let site_steps = world.steps as f64 * world.sites.len() as f64;
+    format!(
+        "flew {} site-steps in {:.2} s; record, summary and report in {}",
+        site_steps,
+        flown.as_secs_f64(),
+        folder.display()
+    )
+}

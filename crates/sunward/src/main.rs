@@ -1,0 +1,69 @@
+//! The `sunward` command line: data on stdout, talk and progress on stderr; exit codes 0 done, 1 failed, 2 bad input.
+
+mod catalog;
+mod fly;
+mod input;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Design, fly and operate AI data centers in orbit.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Simulate a mission in time and leave a record and a report.
+    Fly(fly::Options),
+    /// Read a mission and list all its faults, without flying it.
+    Check {
+        /// Mission file.
+        mission: PathBuf,
+        /// Faults as JSON on stdout.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List parts with value, source and range.
+    Catalog(catalog::Options),
+    /// Print the JSON schema of mission files, for editors.
+    Schema,
+}
+
+/// Why a command ends without success.
+enum Failure {
+    /// The input is at fault: exit code 2.
+    Input(miette::Report),
+    /// The run failed: exit code 1.
+    Run(miette::Report),
+}
+
+impl Failure {
+    fn input(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Input(miette::Report::from_err(error))
+    }
+    fn run(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Run(miette::Report::from_err(error))
+    }
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Fly(options) => fly::fly(&options),
+        Command::Check { mission, json } => input::check(&mission, json),
+        Command::Catalog(options) => catalog::catalog(&options),
+        Command::Schema => input::schema(),
+    };
+    let (code, report) = match outcome {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Run(report)) => (1, report),
+        Err(Failure::Input(report)) => (2, report),
+    };
+    eprintln!("{report:?}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,110 @@
+//! The folder a run leaves: the record as Parquet, `summary.json`, `report.html`, and the mission as flown.
+//!
+//! Everything is written to a folder beside the final one, which takes the final name only when it is complete: an interrupted run
+//! leaves nothing that looks whole.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use sunward_mission::world::World;
+use sunward_report::ReportError;
+use sunward_sim::Outcome;
+
+/// Why a run folder could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// The file system refused.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The folder holds something else.
+    #[error("{path} exists and is no run folder (it holds no summary.json); name another with --out")]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The record could not be turned into tables or plots.
+    #[error("cannot draw up the report")]
+    Report(#[from] ReportError),
+    /// The summary could not be turned into JSON.
+    #[error("cannot write the summary as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Refuses a target that holds something other than a run.
+///
+/// # Errors
+/// If it does.
+pub fn check(folder: &Path) -> Result<(), FolderError> {
+    let empty = || fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    if folder.exists() && !folder.join("summary.json").is_file() && !empty() {
+        return Err(FolderError::Foreign { path: folder.to_owned() });
+    }
+    Ok(())
+}
+
+/// Writes the run to `folder`, replacing an earlier run there.
+///
+/// # Errors
+/// If the folder holds something else, or the file system refuses.
+pub fn write(folder: &Path, mission_text: &str, world: &World, outcome: &Outcome) -> Result<(), FolderError> {
+    check(folder)?;
+    let partial = beside(folder, "partial");
+    remove(&partial)?;
+    fs::create_dir_all(&partial).map_err(refused(&partial))?;
+    let put = |name: &str, bytes: &[u8]| {
+        let path = partial.join(name);
+        let write = || {
+            let mut file = File::create(&path)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        write().map_err(refused(&path))
+    };
+    put("mission.toml", mission_text.as_bytes())?;
+    put("summary.json", &serde_json::to_vec_pretty(&outcome.summary)?)?;
+    for (name, bytes) in sunward_report::tables(&outcome.record)? {
+        put(&format!("{name}.parquet"), &bytes)?;
+    }
+    let page = sunward_report::render(&outcome.record, &outcome.summary, &assumptions(world))?;
+    put("report.html", page.as_bytes())?;
+    let old = beside(folder, "old");
+    remove(&old)?;
+    if folder.exists() {
+        fs::rename(folder, &old).map_err(refused(folder))?;
+    }
+    fs::rename(&partial, folder).map_err(refused(folder))?;
+    remove(&old)
+}
+
+fn assumptions(world: &World) -> Vec<sunward_report::Assumption> {
+    let known = |text: &String| (!text.is_empty()).then(|| text.clone());
+    let row = |of: &sunward_mission::world::Assumption| sunward_report::Assumption {
+        key: of.key.clone(),
+        value: of.value.clone(),
+        low: known(&of.low),
+        high: known(&of.high),
+        source: of.source.clone(),
+        kind: of.kind.clone(),
+    };
+    world.assumptions.iter().map(row).collect()
+}
+
+fn beside(folder: &Path, suffix: &str) -> PathBuf {
+    let name = folder.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
+    folder.with_file_name(format!(".{name}.{suffix}"))
+}
+
+fn remove(folder: &Path) -> Result<(), FolderError> {
+    if folder.exists() { fs::remove_dir_all(folder).map_err(refused(folder)) } else { Ok(()) }
+}
+
+fn refused(path: &Path) -> impl FnOnce(std::io::Error) -> FolderError + use<> {
+    let path = path.to_owned();
+    |source| FolderError::Write { path, source }
+}
