@@ -64,10 +64,12 @@ impl Compiler<'_> {
         let duration = Span::from_seconds(*header.step) * steps as i64;
         self.check_whole_steps(header, steps);
         let defaults = self.found(None::<&Given<()>>, self.catalog.mission_defaults())?;
-        let planning = self.value(header, "planning_interval", &header.planning_interval, Some(&defaults.planning_interval));
+        let planning =
+            self.value(header, "planning_interval", &header.planning_interval, Some(&defaults.planning_interval));
         let earth = self.found(None::<&Given<()>>, self.catalog.earth())?;
         let around = &mission.environment;
-        let solar_irradiance = self.value(around, "solar_irradiance", &around.solar_irradiance, Some(&earth.solar_irradiance));
+        let solar_irradiance =
+            self.value(around, "solar_irradiance", &around.solar_irradiance, Some(&earth.solar_irradiance));
         let albedo = self.value(around, "albedo", &around.albedo, Some(&earth.albedo));
         let earth_infrared = self.value(around, "earth_infrared", &around.earth_infrared, Some(&earth.earth_infrared));
 
@@ -332,7 +334,8 @@ impl Compiler<'_> {
         let cycle_fade = fade * (depth / fade_depth).powf(exponent.0);
         let health = 1.0 - cycle_fade.0 * cycles.0;
         if health <= 0.0 {
-            let message = format!("{} cycles at a depth of {} leave no capacity: each takes {}", cycles.0, depth, cycle_fade);
+            let message =
+                format!("{} cycles at a depth of {} leave no capacity: each takes {}", cycles.0, depth, cycle_fade);
             self.faults.push(Fault::at(&at(section, &section.cycles), FaultKind::OutOfRange, message));
         }
         Some(world::Battery {
@@ -368,8 +371,12 @@ impl Compiler<'_> {
         duration: Span,
     ) -> Option<world::Thermal> {
         let section = &site.thermal;
-        let name =
-            self.name(section, "radiator_coating", &section.radiator_coating, platform.map(|p| &p.thermal.radiator_coating))?;
+        let name = self.name(
+            section,
+            "radiator_coating",
+            &section.radiator_coating,
+            platform.map(|p| &p.thermal.radiator_coating),
+        )?;
         let coating = self.found(Some(&at(section, &section.radiator_coating)), self.catalog.coating(&name))?;
         let radiator_faces = self.choice(
             section,
@@ -593,11 +600,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn peak(
-        &self,
-        site: &keys::Site,
-        precision: sunward_catalog::Precision,
-    ) -> Option<sunward_units::FlopsPerSecond> {
+    fn peak(&self, site: &keys::Site, precision: sunward_catalog::Precision) -> Option<sunward_units::FlopsPerSecond> {
         let of_platform = || {
             let platform = self.catalog.platform(site.platform.as_ref()?.as_str()).ok()?;
             Some(platform.compute.accelerator.as_ref()?.value.clone())

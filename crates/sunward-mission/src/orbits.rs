@@ -95,5 +95,7 @@ fn check_age<T>(given: &Given<T>, elements: &Elements, start: Instant, duration:
         days(ELEMENTS_BEFORE),
         days(ELEMENTS_AFTER)
     );
-    Err(Box::new(Fault::at(given, FaultKind::OutOfRange, message).with_help("take newer elements, or a start near their epoch")))
+    Err(Box::new(
+        Fault::at(given, FaultKind::OutOfRange, message).with_help("take newer elements, or a start near their epoch"),
+    ))
 }

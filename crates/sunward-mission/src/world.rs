@@ -9,8 +9,8 @@ use sunward_astro::station::Station as Mast;
 use sunward_astro::time::{Instant, Span};
 use sunward_link::RadioLink;
 use sunward_units::{
-    Bits, FlopsPerSecond, Joules, JoulesPerKelvin, Kelvin, Kilograms, Meters, PerKelvin, PerSecond, Radians, Ratio, Seconds,
-    SquareMeters, Watts, WattsPerKelvin, WattsPerSquareMeter,
+    Bits, FlopsPerSecond, Joules, JoulesPerKelvin, Kelvin, Kilograms, Meters, PerKelvin, PerSecond, Radians, Ratio,
+    Seconds, SquareMeters, Watts, WattsPerKelvin, WattsPerSquareMeter,
 };
 use sunward_work::demand::Demand;
 

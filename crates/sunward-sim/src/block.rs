@@ -5,9 +5,7 @@ use std::ops::Range;
 use sunward_astro::frames::Geodetic;
 use sunward_mission::world::World;
 use sunward_units::lanes::{Lanes, Real, WIDTH};
-use sunward_units::{
-    Bits, BitsPerSecond, Flops, FlopsPerSecond, Grays, Kelvin, Ratio, Watts,
-};
+use sunward_units::{Bits, BitsPerSecond, Flops, FlopsPerSecond, Grays, Kelvin, Ratio, Watts};
 use sunward_work::payload::PayloadError;
 
 use crate::blueprint::SitePlan;

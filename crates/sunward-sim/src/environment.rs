@@ -157,7 +157,8 @@ impl SiteSky {
     /// Fluxes on array and radiator.
     fn shine(&mut self, world: &World, design: &Design, window: &Window, track: &Ephemeris) {
         let (array, thermal) = (&design.array, &design.thermal);
-        let (array_facing, radiator_facing) = (facing_array(array.pointing), facing_radiator(thermal.radiator_orientation));
+        let (array_facing, radiator_facing) =
+            (facing_array(array.pointing), facing_radiator(thermal.radiator_orientation));
         let pointing = array.pointing_error.0.cos();
         for step in 0..window.steps() {
             let place = middle(step, window.fine);
@@ -178,9 +179,11 @@ impl SiteSky {
             let short = light * (on_array.solar_front * pointing + on_array.solar_back)
                 + on_array.albedo_front
                 + on_array.albedo_back;
-            let long = array.emissivity_front.0 * on_array.infrared_front + array.emissivity_back.0 * on_array.infrared_back;
+            let long =
+                array.emissivity_front.0 * on_array.infrared_front + array.emissivity_back.0 * on_array.infrared_back;
             self.array_absorbed[step] = array.area.0 * (array.absorptance.0 * short + long);
-            let faces = radiator_flux(&on_radiator, light, thermal.radiator_faces, thermal.absorptance.0, thermal.emissivity.0);
+            let faces =
+                radiator_flux(&on_radiator, light, thermal.radiator_faces, thermal.absorptance.0, thermal.emissivity.0);
             self.radiator_absorbed[step] = thermal.radiator_area.0 * faces;
         }
     }

@@ -238,10 +238,9 @@ fn summarize(run: &Run<'_>, contacts: &[ContactPass], header: Header) -> Summary
         clock_mean: Ratio(if working.0 > 0.0 { time(|t| t.clock_s) / working } else { 0.0 }),
         ..Work::default()
     };
-    let cycles: f64 = lanes()
-        .map(|(block, lane)| block.sums.throughput.0[lane] / (2.0 * block.energy_new(lane)))
-        .sum::<f64>()
-        / world.sites.len() as f64;
+    let cycles: f64 =
+        lanes().map(|(block, lane)| block.sums.throughput.0[lane] / (2.0 * block.energy_new(lane))).sum::<f64>()
+            / world.sites.len() as f64;
     let energy = Energy {
         available: Joules(sum(&|sums, lane| sums.available.0[lane])),
         generated: used,

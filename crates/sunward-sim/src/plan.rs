@@ -35,7 +35,8 @@ pub(crate) fn place_jobs(world: &World, sites: &[&SiteRun<'_>], placed: &mut [bo
         let job = &world.jobs[index as usize];
         let eligible = |site: usize| job.site.is_none_or(|wanted| wanted as usize == site);
         let finish = |site: usize| Some((backlog[site] + job_time(world, job, site)?, site));
-        let best = (0..sites.len()).filter(|&site| eligible(site)).filter_map(finish).min_by(|a, b| a.0.total_cmp(&b.0));
+        let best =
+            (0..sites.len()).filter(|&site| eligible(site)).filter_map(finish).min_by(|a, b| a.0.total_cmp(&b.0));
         if let Some((time, site)) = best {
             backlog[site] = time;
             arriving[site].push(index);
@@ -59,7 +60,12 @@ fn job_time(world: &World, job: &Job, site: usize) -> Option<f64> {
 }
 
 /// Stations given to each site over a window, `[site][..]` in order of time.
-pub(crate) fn give_stations(world: &World, sites: &[&SiteRun<'_>], skies: &[SiteSky], arriving: &[Vec<u32>]) -> Vec<Vec<Slot>> {
+pub(crate) fn give_stations(
+    world: &World,
+    sites: &[&SiteRun<'_>],
+    skies: &[SiteSky],
+    arriving: &[Vec<u32>],
+) -> Vec<Vec<Slot>> {
     let mut asks = Vec::new();
     for (site, sky) in skies.iter().enumerate() {
         let coming = arriving[site].iter().map(|&job| world.jobs[job as usize].priority).max();
@@ -76,7 +82,8 @@ pub(crate) fn give_stations(world: &World, sites: &[&SiteRun<'_>], skies: &[Site
         let station = contact.station.0;
         let free = |antenna: &Busy| longest_gap(contact.rise, contact.set, &radios[site], antenna);
         let offers = antennas[station as usize].iter().map(free).enumerate();
-        let Some((antenna, (begin, end))) = offers.max_by_key(|(index, gap)| (gap.1 - gap.0, std::cmp::Reverse(*index)))
+        let Some((antenna, (begin, end))) =
+            offers.max_by_key(|(index, gap)| (gap.1 - gap.0, std::cmp::Reverse(*index)))
         else {
             continue;
         };
@@ -183,11 +190,7 @@ impl<'a> Forecast<'a> {
                 charge_max: (battery.charge_rate_max.0) * battery.energy.0,
                 discharge_max: (battery.discharge_rate_max.0) * battery.energy.0,
             },
-            store: Store {
-                energy: state.stored,
-                capacity,
-                floor: capacity * (1.0 - battery.depth_of_discharge_max.0),
-            },
+            store: Store { energy: state.stored, capacity, floor: capacity * (1.0 - battery.depth_of_discharge_max.0) },
             efficiency: state.array_efficiency,
             emission: crate::build::array_emission(design),
         }

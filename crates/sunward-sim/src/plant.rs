@@ -388,7 +388,10 @@ pub fn step<T: Real>(
         units_per_s: rate * ran,
         wanted,
         granted,
-        energy_residual: settled.array_used - load - settled.losses - lost_with_capacity
+        energy_residual: settled.array_used
+            - load
+            - settled.losses
+            - lost_with_capacity
             - (stored - state.stored) / dt_s
             + settled.unserved,
         heat_residual: warmed.residual,

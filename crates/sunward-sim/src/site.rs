@@ -4,7 +4,6 @@
 //!
 //! **Not modelled**: reboots are counted in whole steps; loading a model, writing a checkpoint and switching jobs take no time.
 
-
 use sunward_astro::time::{Instant, Span};
 use sunward_mission::world::{Compute, Design, Links, World};
 use sunward_plant::radiation::{Event as Strike, Susceptibility, event_count, event_time};
@@ -444,11 +443,8 @@ impl<'w> SiteRun<'w> {
     ) -> Result<(), PayloadError> {
         let Some(active) = &self.active else { return Ok(()) };
         let (slot, units) = (active.slot, (flow.units_per_s * dt.0).min(active.units_max));
-        let upsets: Vec<Upset> = strikes
-            .iter()
-            .filter(|(_, kind, _)| self.silent(*kind))
-            .map(|&(_, _, draw)| Upset { draw })
-            .collect();
+        let upsets: Vec<Upset> =
+            strikes.iter().filter(|(_, kind, _)| self.silent(*kind)).map(|&(_, _, draw)| Upset { draw }).collect();
         let run = &mut self.jobs[slot];
         let (index, priority) = (run.index, run.priority);
         let job = &self.world.jobs[index as usize];
@@ -636,7 +632,9 @@ fn failures(world: &World, site: u32, compute: &Compute) -> Vec<Instant> {
         return Vec::new();
     }
     let stream = Stream::new(world.seed, site, Purpose::Fault);
-    let life = |part: u32| world.start + Span::from_seconds(Seconds((stream.exponential(u64::from(part)) / hazard.0).min(1e9)));
+    let life = |part: u32| {
+        world.start + Span::from_seconds(Seconds((stream.exponential(u64::from(part)) / hazard.0).min(1e9)))
+    };
     let mut all: Vec<Instant> = (0..compute.count).map(life).filter(|&at| at < world.end()).collect();
     all.sort_by(|a, b| b.cmp(a));
     all
@@ -673,4 +671,3 @@ fn transfer(arrival: &crate::traffic::Arrival, site: u32, station: u32, directio
         light: arrival.light,
     }
 }
-

@@ -8,7 +8,6 @@ use sunward_units::{Bits, BitsPerSecond, Meters, Seconds};
 
 use crate::job::Item;
 
-
 /// Data waiting on one side of a site's links, highest priority first.
 #[derive(Default)]
 pub(crate) struct Queue {

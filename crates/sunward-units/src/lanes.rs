@@ -94,19 +94,11 @@ impl Default for Lanes {
 impl Lanes {
     #[inline(always)]
     fn zip(self, other: Self, f: impl Fn(f64, f64) -> f64) -> Self {
-        let mut out = [0.0; WIDTH];
-        for lane in 0..WIDTH {
-            out[lane] = f(self.0[lane], other.0[lane]);
-        }
-        Self(out)
+        Self(std::array::from_fn(|lane| f(self.0[lane], other.0[lane])))
     }
     #[inline(always)]
     fn map(self, f: impl Fn(f64) -> f64) -> Self {
-        let mut out = [0.0; WIDTH];
-        for lane in 0..WIDTH {
-            out[lane] = f(self.0[lane]);
-        }
-        Self(out)
+        Self(std::array::from_fn(|lane| f(self.0[lane])))
     }
 }
 
@@ -133,11 +125,8 @@ impl Real for Lanes {
     }
     #[inline(always)]
     fn if_less(self, bound: Self, yes: Self, no: Self) -> Self {
-        let mut out = [0.0; WIDTH];
-        for lane in 0..WIDTH {
-            out[lane] = if self.0[lane] < bound.0[lane] { yes.0[lane] } else { no.0[lane] };
-        }
-        Self(out)
+        let pick = |lane: usize| if self.0[lane] < bound.0[lane] { yes.0[lane] } else { no.0[lane] };
+        Self(std::array::from_fn(pick))
     }
     #[inline(always)]
     fn largest(self) -> f64 {

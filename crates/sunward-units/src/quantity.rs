@@ -59,6 +59,14 @@ pub struct Unit {
     pub offset: f64,
 }
 
+impl Unit {
+    /// A value in this unit as the nearest number in SI: "35 %" is 0.35 to the last bit, which 35 times 0.01 is not.
+    fn scale(&self, value: f64) -> f64 {
+        let parts = 1.0 / self.factor;
+        if self.factor < 1.0 && parts == parts.round() { value / parts } else { value * self.factor }
+    }
+}
+
 /// A physical quantity: one `f64` in SI, with the units it may be written in.
 pub trait Quantity: Copy + PartialOrd + fmt::Debug + fmt::Display + FromStr<Err = QuantityError> {
     /// What it measures, in words.
@@ -81,7 +89,7 @@ pub fn parse<Q: Quantity>(text: &str) -> Result<Q, QuantityError> {
         example: Q::UNITS[0].name,
     })?;
     let unit = find_unit::<Q>(trimmed, unit)?;
-    let si = value * unit.factor + unit.offset;
+    let si = unit.scale(value) + unit.offset;
     if si.is_finite() {
         Ok(Q::from_si(si))
     } else {
@@ -134,14 +142,18 @@ fn write<Q: Quantity>(quantity: Q, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         None => significant(value, 4),
     };
     let joined = if unit.name.is_empty() { text } else { format!("{text} {}", unit.name) };
-    f.pad(&joined)
+    // `Formatter::pad` would cut the text at the precision, which counts decimals here.
+    match f.width() {
+        Some(width) => write!(f, "{joined:>width$}"),
+        None => f.write_str(&joined),
+    }
 }
 
 fn display_unit<Q: Quantity>(si: f64) -> &'static Unit {
     let scaled = |unit: &Unit| (si / unit.factor).abs();
     let prefixed = Q::UNITS.iter().filter(|unit| unit.offset == 0.0 && is_decimal(unit.factor));
-    let best = prefixed.filter(|unit| scaled(unit) >= 1.0).max_by(|a, b| a.factor.total_cmp(&b.factor));
-    best.unwrap_or(&Q::UNITS[0])
+    let fitting = prefixed.filter(|unit| scaled(unit) >= 1.0);
+    fitting.reduce(|best, unit| if unit.factor > best.factor { unit } else { best }).unwrap_or(&Q::UNITS[0])
 }
 
 fn is_decimal(factor: f64) -> bool {
@@ -308,7 +320,7 @@ quantity! {
 }
 quantity! {
     /// Number of floating-point operations.
-    Flops, "work", ["FLOP" = 1.0; "GFLOP" = 1e9; "TFLOP" = 1e12; "PFLOP" = 1e15; "EFLOP" = 1e18; "ZFLOP" = 1e21;
+    Flops, "work", ["FLOP" = 1.0; "kFLOP" = 1e3; "MFLOP" = 1e6; "GFLOP" = 1e9; "TFLOP" = 1e12; "PFLOP" = 1e15; "EFLOP" = 1e18; "ZFLOP" = 1e21;
         "PFLOP-day" = 8.64e19]
 }
 quantity! {
@@ -333,7 +345,7 @@ quantity! {
 }
 quantity! {
     /// A share or factor without dimension; text may give percent or decibels' linear value.
-    Ratio, "ratio", ["" = 1.0; "%" = 0.01; "1" = 1.0]
+    Ratio, "ratio", ["" = 1.0; "%" = 0.01]
 }
 quantity! {
     /// A relative change per second; text gives it per year.
@@ -433,7 +445,7 @@ mod tests {
         assert_eq!("0.8 Wh".parse(), Ok(Joules(2880.0)));
         assert!(("35 degC".parse::<Kelvin>().unwrap().0 - 308.15).abs() < 1e-12);
         assert!(("0.04 USD/kWh".parse::<UsdPerJoule>().unwrap().0 * 3.6e6 - 0.04).abs() < 1e-15);
-        assert_eq!("90 %".parse(), Ok(Ratio(0.9)));
+        assert_eq!("35 %".parse(), Ok(Ratio(0.35)));
         assert_eq!("0.9".parse(), Ok(Ratio(0.9)));
     }
 
@@ -453,6 +465,8 @@ mod tests {
         assert_eq!(Watts(1234.5).to_string(), "1.234 kW");
         assert_eq!(Meters(650e3).to_string(), "650 km");
         assert_eq!(Watts(0.0).to_string(), "0 W");
+        assert_eq!(Ratio(1.2).to_string(), "1.2");
+        assert_eq!(Decibels(30.0).to_string(), "30 dB");
         assert_eq!(format!("{:.1}", Kelvin(308.25)), "308.2 K");
     }
 

@@ -71,7 +71,8 @@ fn list(catalog: &Catalog, kind: Option<&str>, as_json: bool) -> Result<(), Fail
 fn show(catalog: &Catalog, name: &str, as_json: bool) -> Result<(), Failure> {
     let Some(entry) = catalog.entries().iter().find(|entry| entry.id == name) else {
         let names = catalog.entries().iter().map(|entry| entry.id.as_str());
-        let hint = sunward_mission::nearest(name, names).map_or_else(String::new, |near| format!("; is {near:?} meant?"));
+        let hint =
+            sunward_mission::nearest(name, names).map_or_else(String::new, |near| format!("; is {near:?} meant?"));
         return Err(Failure::input(LookupError::UnknownName { name: name.to_owned(), hint }));
     };
     if as_json {
@@ -82,7 +83,8 @@ fn show(catalog: &Catalog, name: &str, as_json: bool) -> Result<(), Failure> {
     for field in &entry.fields {
         let value = format!("{} {}", field.value, field.unit);
         let range = if field.low == field.high { String::new() } else { format!("{} to {}", field.low, field.high) };
-        let source = if field.date.is_empty() { field.source.clone() } else { format!("{} ({})", field.source, field.date) };
+        let source =
+            if field.date.is_empty() { field.source.clone() } else { format!("{} ({})", field.source, field.date) };
         table.add_row([&field.name, value.trim(), &range, &field.kind, &source, &field.reason]);
     }
     println!("{table}");
@@ -91,6 +93,9 @@ fn show(catalog: &Catalog, name: &str, as_json: bool) -> Result<(), Failure> {
 
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
+    table
+        .load_preset(presets::UTF8_BORDERS_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header);
     table
 }

@@ -33,7 +33,8 @@ pub(crate) fn fly(options: &Options) -> Result<(), Failure> {
     let world = world(&options.mission, &text).map_err(|faults| Failure::Input(faults.into()))?;
     let folder = options.out.clone().unwrap_or_else(|| default_folder(&options.mission));
     run_folder::check(&folder).map_err(Failure::input)?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build().map_err(Failure::run)?;
+    let pool =
+        rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build().map_err(Failure::run)?;
     let began = Instant::now();
     let outcome = pool.install(|| watch(&world, options.quiet)).map_err(failed)?;
     let flown = began.elapsed();
