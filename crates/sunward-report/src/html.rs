@@ -1,7 +1,7 @@
 //! One self-contained page: no script, no font, no picture from elsewhere.
 //!
-//! The markup is both HTML and well-formed XML, so that a strict parser can check it. Plots are SVG; the style sheet repaints them on
-//! dark paper by their colours.
+//! The markup is both HTML and well-formed XML, so that a strict parser can check it. Plots are SVG; the style sheet
+//! repaints them on dark paper by their colours.
 
 mod site;
 mod tables;
@@ -125,8 +125,10 @@ fn headline(record: &Record, summary: &Summary, timeline: &Timeline) -> String {
         )
     });
     format!(
-        "<header>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p class=\"note\">Starts {}, {} of mission time in steps of {}, {sites}, {} launched. \
-         Time axes count from the start.{closeup}</p>\n</header>\n{}<section>\n<h2>What bound the work</h2>\n<figure>{}{}</figure>\n</section>\n",
+        "<header>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p class=\"note\">Starts {}, {} of mission time \
+         in steps of {}, {sites}, {} launched. \
+         Time axes count from the start.{closeup}</p>\n</header>\n{}\
+         <section>\n<h2>What bound the work</h2>\n<figure>{}{}</figure>\n</section>\n",
         escaped(&header.mission),
         escaped(&unbroken(&sentence(summary))),
         utc(record.header.start),
@@ -160,8 +162,8 @@ fn sentence(summary: &Summary) -> String {
         None => String::new(),
     };
     format!(
-        "In {} the mission computed {} of useful AI work and delivered {} of it to the ground. It worked {} of the time at {} of \
-         full clock on average{bound}.",
+        "In {} the mission computed {} of useful AI work and delivered {} of it to the ground. \
+         It worked {} of the time at {} of full clock on average{bound}.",
         spelled(summary.duration),
         work.computed,
         work.delivered,

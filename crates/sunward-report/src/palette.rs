@@ -1,7 +1,7 @@
 //! One colour a quantity, on light and on dark paper.
 //!
-//! **Source**: the categorical hues are those of Okabe and Ito, "Color Universal Design" (2008), chosen to be told apart with
-//! any kind of colour vision; indigo, teal and wine come from Tol, "Colour schemes" (2021).
+//! **Source**: the categorical hues are those of Okabe and Ito, "Color Universal Design" (2008), chosen to be told
+//! apart with any kind of colour vision; indigo, teal and wine come from Tol, "Colour schemes" (2021).
 
 use std::fmt::Write as _;
 
@@ -64,7 +64,8 @@ impl Colour {
     /// A small square of it for a legend.
     pub(crate) fn swatch(self) -> String {
         format!(
-            "<svg class=\"swatch\" viewBox=\"0 0 10 10\"><rect width=\"10\" height=\"10\" rx=\"2\" fill=\"#{:06X}\"/></svg>",
+            "<svg class=\"swatch\" viewBox=\"0 0 10 10\">\
+             <rect width=\"10\" height=\"10\" rx=\"2\" fill=\"#{:06X}\"/></svg>",
             self.light
         )
     }

@@ -1,9 +1,9 @@
 //! A record as Parquet tables.
 //!
 //! Every instant is two columns: `x`, exact, in nanoseconds of TAI since 2000-01-01T12:00:00 TAI, and `x_utc`, the same
-//! as a UTC timestamp cut to a microsecond. A physical column is SI and names its unit in the field's metadata. `job` is a row of
-//! table `jobs`; sites and stations go by name. The file's metadata carries seed, hashes and version: what must be equal for two runs
-//! to give the same bytes.
+//! as a UTC timestamp cut to a microsecond. A physical column is SI and names its unit in the field's metadata. `job`
+//! is a row of table `jobs`; sites and stations go by name. The file's metadata carries seed, hashes and version: what
+//! must be equal for two runs to give the same bytes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ const TAI_UNIT: &str = "ns of TAI since 2000-01-01T12:00:00 TAI";
 
 /// The tables of a record, each as (name, Parquet file): `track`, `fleet`, `events`, `jobs`, `transfers`, `contacts`.
 ///
-/// The same record gives the same bytes. Columns compress with zstd; floating-point ones are stored byte by byte
+/// The same record gives the same bytes. Columns compress with zstd; floating-point ones are stored by byte
 /// plane, which loses nothing.
 ///
 /// # Errors

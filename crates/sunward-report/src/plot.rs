@@ -348,8 +348,8 @@ fn time_step(span_s: f64, count: usize) -> (f64, &'static str, f64) {
     (unit_s, name, fits.unwrap_or_else(|| round_step(span, count)))
 }
 
-/// The time of one revolution from the northward crossings of the equator; `None` for a site that stays, or when fewer than
-/// two crossings were recorded or rows are too far apart to tell them.
+/// The time of one revolution from the northward crossings of the equator; `None` for a site that stays, or when fewer
+/// than two crossings were recorded or rows are too far apart to tell them.
 pub(crate) fn period_s(times_s: &[f64], latitudes: &[f64]) -> Option<f64> {
     let northward = |rows: &[f64]| rows[0] < 0.0 && rows[1] >= 0.0;
     let crossings: Vec<f64> = latitudes

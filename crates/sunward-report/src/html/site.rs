@@ -27,7 +27,8 @@ pub(super) fn section(record: &Record, track: &Track, times_s: &[f64], open: boo
     let recent = [view.rates(), view.dose()];
     let recent: String = recent.iter().map(|panel| panel.draw(&timeline, &dark)).collect();
     format!(
-        "<section class=\"{}\">\n<details{}>\n<summary><h2>{}</h2><span>{}</span></summary>\n{}{}{panels}{}{recent}</details>\n</section>\n",
+        "<section class=\"{}\">\n<details{}>\n\
+         <summary><h2>{}</h2><span>{}</span></summary>\n{}{}{panels}{}{recent}</details>\n</section>\n",
         if open { "site" } else { "fold" },
         if open { " open=\"open\"" } else { "" },
         escaped(&site.name),

@@ -18,8 +18,8 @@ const ROWS_MAX: usize = 60;
 /// Characters of a name in a table of many columns.
 const NAME_MAX: usize = 20;
 
-/// A table; columns whose heading starts with `#` hold numbers and align right, those with `!` names that stay on one line.
-/// A cell's text is escaped here.
+/// A table; columns whose heading starts with `#` hold numbers and align right, those with `!` names that stay on one
+/// line. A cell's text is escaped here.
 fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let class = |at: usize| match headings[at].as_bytes() {
         [b'#', ..] => " class=\"n\"",
@@ -214,7 +214,8 @@ pub(super) fn incidents(record: &Record) -> String {
         let body = table(&["time", "site", "what", "job", "detail"], &rows) + &more(found.len(), "events");
         let number = grouped(found.len() as i64);
         format!(
-            "<section class=\"fold\">\n<details>\n<summary><h2>{title}</h2><span>{number}</span></summary>\n{body}</details>\n</section>\n"
+            "<section class=\"fold\">\n<details>\n\
+             <summary><h2>{title}</h2><span>{number}</span></summary>\n{body}</details>\n</section>\n"
         )
     };
     list("Results that came down", &[Sample]) + &list("Incidents", &faults)

@@ -148,7 +148,8 @@ fn sun_place(map: &Projection, instant: Instant) -> Place<'static> {
 /// Latitude and east longitude where the Sun is overhead.
 ///
 /// The apparent Sun's right ascension less the Greenwich sidereal time `UT1 - 12 h + right ascension of the mean Sun`.
-/// **Not modelled**: polar motion; the difference of geocentric and geodetic latitude, at most 0.2 deg on the terminator.
+/// **Not modelled**: polar motion; the difference of geocentric and geodetic latitude, at most 0.2 deg on the
+/// terminator.
 fn subsolar_point(instant: Instant) -> (Radians, Radians) {
     let [x, y, z] = sun(instant).direction;
     let ut1 = TAU * instant.julian_date_ut1().day_fraction;

@@ -42,7 +42,8 @@ pub(crate) struct Panel<'a> {
     pub(crate) mark_names: Vec<(String, Colour)>,
     /// Range that is shown at least.
     pub(crate) range: Option<(f64, f64)>,
-    /// Where orbits are too narrow to be told apart, a line is the mean of each orbit and its band reaches from lowest to highest.
+    /// Where orbits are too narrow to be told apart, a line is the mean of each orbit and its band reaches from lowest
+    /// to highest.
     pub(crate) by_orbit: bool,
     /// The close-up has a value axis of its own.
     pub(crate) own_closeup_range: bool,
@@ -208,7 +209,8 @@ fn draw_shadows(canvas: &mut Canvas<'_>, column: &Column, (top, bottom): (f64, f
     }
 }
 
-/// A pixel column of time; or about one orbit, in a whole number of buckets, where orbits are too narrow to be told apart.
+/// A pixel column of time; or about one orbit, in a whole number of buckets, where orbits are too narrow to be told
+/// apart.
 fn bucket_s(column: &Column, period_s: Option<f64>) -> f64 {
     const NARROWEST_ORBIT: f64 = 14.0;
     let span_s = column.window.span_s();
@@ -228,8 +230,8 @@ pub(crate) struct Bucket {
     pub(crate) high: f64,
 }
 
-/// The rows of `window` in buckets of `bucket_s`, each with its extremes, so that none is lost; rows that cannot be drawn count for
-/// nothing. A bucket stands at the mean time of its rows.
+/// The rows of `window` in buckets of `bucket_s`, each with its extremes, so that none is lost; rows that cannot be
+/// drawn count for nothing. A bucket stands at the mean time of its rows.
 pub(crate) fn buckets(times_s: &[f64], values: &[f64], window: Window, bucket_s: f64) -> Vec<Bucket> {
     let mut all = Vec::new();
     let mut current =

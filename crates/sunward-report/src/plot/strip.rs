@@ -139,7 +139,8 @@ fn dark_share(track: &Track, times_s: &[f64], window: Window) -> f64 {
     if all_s > 0.0 { dark_s / all_s } else { 0.0 }
 }
 
-/// The rows that meet `window`, each with the part of it they cover; a row reaches from its predecessor's time to its own.
+/// The rows that meet `window`, each with the part of it they cover; a row reaches from its predecessor's time to its
+/// own.
 fn rows_within(times_s: &[f64], window: Window) -> impl Iterator<Item = (usize, f64, f64)> {
     let first = times_s.partition_point(|&time| time <= window.from_s);
     (first..times_s.len())

@@ -156,7 +156,8 @@ fn files_name_units_and_where_they_come_from() {
     }
 }
 
-/// `python3 -c "import datetime as d; print(int(d.datetime(2026,7,27,0,1,tzinfo=d.timezone.utc).timestamp()*1e6))"`, Python 3.11.
+/// `python3 -c "import datetime as d; print(int(d.datetime(2026,7,27,0,1,tzinfo=d.timezone.utc).timestamp()*1e6))"`,
+/// Python 3.11.
 #[test]
 fn utc_columns_are_unix_time() {
     let record = build(&Plan { sites: 1, tracked: 1, days: 0.1, step_s: 60 });
