@@ -215,7 +215,7 @@ impl<'w> Block<'w> {
         }
         let (next, flow) = step(&self.plant, &self.state, &sky, &command, dt_s);
         self.state = next;
-        self.clock = flow.clock;
+        self.clock = flow.clock * flow.duty;
         self.sums.check(&flow);
         let charge = self.state.stored / (self.plant.battery_energy * self.state.health);
         self.sums.add(&flow, &self.state, charge, light, dt_s);
@@ -277,7 +277,7 @@ impl<'w> Block<'w> {
         sums.used += flow.array_used;
         sums.load += flow.load;
         sums.accelerator += flow.accelerator;
-        sums.clock += flow.clock;
+        sums.clock += flow.clock * flow.duty;
         sums.work += note.work;
         sums.dose += sky.dose_gy_s[row];
         sums.down += note.down;

@@ -14,7 +14,6 @@ use sunward_plant::accelerator::PowerCurve;
 use sunward_plant::heat::{self, HeatInput, HeatNetwork, Temperatures};
 use sunward_plant::power::{PowerNetwork, Store, array_output};
 use sunward_units::lanes::{Lanes, Real, WIDTH};
-use sunward_work::roofline::UnitTime;
 
 /// Declares structs of lanes with a `gather` of scalars into a block and a `lane` out of it.
 macro_rules! lanes_struct {
@@ -173,14 +172,6 @@ lanes_struct! {
         compute_activity,
         /// How busy memory is.
         memory_activity,
-        /// Seconds of compute in the first phase of a unit at boost clock.
-        compute_first,
-        /// Seconds of memory traffic in it.
-        memory_first,
-        /// Seconds of compute in the second phase.
-        compute_second,
-        /// Seconds of memory traffic in it.
-        memory_second,
     }
 }
 
@@ -209,10 +200,10 @@ lanes_struct! {
         radiated,
         /// 1 where a job ran.
         ran,
-        /// Clock over boost clock; 0 where none ran.
+        /// Clock over boost clock while the part works; 0 where no job ran.
         clock,
-        /// Units of the job per second.
-        units_per_s,
+        /// Share of the step in which it works; below 1 only where even the lowest clock needs more power than was granted.
+        duty,
         /// Power the load would draw unbound, W.
         wanted,
         /// Power bus and scheduler granted, W.
@@ -273,21 +264,15 @@ impl<T: Real> Command<T> {
         }
     }
 
-    /// (clock, units per second) that `power` buys. Below the power of the lowest clock the part works at that clock part of the
-    /// time and idles the rest, so that work falls linearly to none at idle power.
+    /// (clock, duty) that `power` buys. Below the power of the lowest clock the part works at that clock part of the time and idles
+    /// the rest, so that work falls linearly to none at idle power.
     fn work(&self, curve: &PowerCurve<T>, power: T) -> (T, T) {
         let one = T::splat(1.0);
         let floor = curve.power_floor();
         let clock = curve.clock(power).max(self.clock_floor);
         let duty = ((power - self.idle) / (floor - self.idle)).clamp_to(T::splat(0.0), one);
-        let duty = power.if_less(floor, duty, one);
-        let times = UnitTime {
-            compute_first: self.compute_first,
-            memory_first: self.memory_first,
-            compute_second: self.compute_second,
-            memory_second: self.memory_second,
-        };
-        (clock * duty, duty / times.at_clock(clock))
+        let unbound = curve.power_unbound();
+        (power.if_less(unbound, clock, one), power.if_less(floor, duty, one))
     }
 }
 
@@ -344,7 +329,7 @@ pub fn step<T: Real>(
 
     let load = essential_fed + host + chip_power;
     let settled = network.settle(array_available, &store, load, dt_s);
-    let (clock, rate) = command.work(&curve, chip_power);
+    let (clock, duty) = command.work(&curve, chip_power);
 
     let health = state.health
         - settled.throughput * dt_s / (plant.battery_energy * 2.0) * plant.cycle_fade
@@ -385,7 +370,7 @@ pub fn step<T: Real>(
         radiated: warmed.radiated,
         ran,
         clock: clock * ran,
-        units_per_s: rate * ran,
+        duty: duty * ran,
         wanted,
         granted,
         energy_residual: settled.array_used

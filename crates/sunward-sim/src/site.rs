@@ -4,6 +4,8 @@
 //!
 //! **Not modelled**: reboots are counted in whole steps; loading a model, writing a checkpoint and switching jobs take no time.
 
+use std::collections::BTreeMap;
+
 use sunward_astro::time::{Instant, Span};
 use sunward_mission::world::{Compute, Design, Links, World};
 use sunward_plant::radiation::{Event as Strike, Susceptibility, event_count, event_time};
@@ -11,6 +13,7 @@ use sunward_units::random::{Purpose, Stream};
 use sunward_units::{Bits, Flops, Grays, Meters, PerSecond, Seconds};
 use sunward_work::demand::Demand;
 use sunward_work::payload::{PayloadError, Upset};
+use sunward_work::roofline::UnitTime;
 
 use crate::blueprint::{SitePlan, Slot};
 use crate::environment::SiteSky;
@@ -55,8 +58,9 @@ pub(crate) struct StepNote {
 /// A job at work in the present step.
 struct Active {
     slot: usize,
-    /// Units it can finish at most in this step.
-    units_max: f64,
+    /// Share of the step it gets.
+    share: f64,
+    times: UnitTime<f64>,
 }
 
 /// Everything of a site that is not its plant.
@@ -76,7 +80,7 @@ pub(crate) struct SiteRun<'w> {
     blocked_until: Instant,
     failures: Vec<Instant>,
     working: u32,
-    active: Option<Active>,
+    active: Vec<Active>,
     note: StepNote,
     shedding: bool,
     too_hot: bool,
@@ -109,7 +113,7 @@ impl<'w> SiteRun<'w> {
             blocked_until: world.start,
             failures: failures(world, index, compute),
             working: compute.count,
-            active: None,
+            active: Vec::new(),
             note: StepNote { bound: Bound::Demand, job: None, work: Flops::ZERO, down: Bits::ZERO, up: Bits::ZERO },
             shedding: false,
             too_hot: false,
@@ -151,7 +155,7 @@ impl<'w> SiteRun<'w> {
         self.arrivals(step, row, dt_s, sky);
         let sending_s = self.traffic(begin, end, row, sky);
         let mut command = self.idle_command(sending_s / dt_s);
-        self.active = None;
+        self.active.clear();
         self.note.bound = self.waiting_reason(begin);
         if self.note.bound == Bound::Compute {
             self.choose(begin, dt_s, &mut command);
@@ -178,35 +182,43 @@ impl<'w> SiteRun<'w> {
         run.arrived.total() > run.units + run.at_hand + 0.5 && !self.up.is_empty()
     }
 
-    /// Points the accelerators at the first job that can run.
+    /// Shares the step among the jobs that can run, by rank: each takes the time its work at hand needs at full clock, the next
+    /// what is left.
     fn choose(&mut self, now: Instant, dt_s: f64, command: &mut Command<f64>) {
-        let world = self.world;
-        let found = self.jobs.iter().position(|run| run.ready(&world.jobs[run.index as usize], now));
-        let Some(slot) = found else { return };
-        let run = &mut self.jobs[slot];
-        let job = &world.jobs[run.index as usize];
-        let Some(times) = unit_time(job, self.design_index, &self.design.compute, self.working) else { return };
-        // With less work at hand than fits the step, the accelerators are busy for a share of it only.
-        let share = (run.at_hand * times.unbound().0 / dt_s).min(1.0);
-        let (compute, memory) = times.activity();
-        let compute_design = &self.design.compute;
-        let used = f64::from(accelerators(job, self.working));
-        command.run = 1.0;
-        command.chip_to_board = used * compute_design.chip_to_board.0;
-        command.idle = used * compute_design.idle_power.0;
-        command.full = used * compute_design.power.0;
-        command.compute_activity = compute.0 * share;
-        command.memory_activity = memory.0 * share;
-        command.compute_first = times.compute_first / share;
-        command.memory_first = times.memory_first / share;
-        command.compute_second = times.compute_second / share;
-        command.memory_second = times.memory_second / share;
-        self.note.job = Some(run.index);
-        self.active = Some(Active { slot, units_max: run.at_hand });
-        if run.outcome.started.is_none() {
-            run.outcome.started = Some(now);
-            self.events.push(event(now, self.index, EventKind::JobStarted, Some(run.index), String::new()));
+        let (world, compute) = (self.world, &self.design.compute);
+        let (mut left, mut used) = (1.0, 0.0_f64);
+        let (mut compute_activity, mut memory_activity) = (0.0, 0.0);
+        for slot in 0..self.jobs.len() {
+            let run = &mut self.jobs[slot];
+            let job = &world.jobs[run.index as usize];
+            if left <= 0.0 || !run.ready(job, now) {
+                continue;
+            }
+            let Some(times) = unit_time(job, self.design_index, compute, self.working) else { continue };
+            let share = (run.at_hand * times.unbound().0 / dt_s).min(left);
+            let (of_compute, of_memory) = times.activity();
+            let of_site = f64::from(accelerators(job, self.working));
+            compute_activity += share * of_site * of_compute.0;
+            memory_activity += share * of_site * of_memory.0;
+            used = used.max(of_site);
+            left -= share;
+            self.active.push(Active { slot, share, times });
+            if run.outcome.started.is_none() {
+                run.outcome.started = Some(now);
+                self.events.push(event(now, self.index, EventKind::JobStarted, Some(run.index), String::new()));
+            }
         }
+        if used == 0.0 {
+            return;
+        }
+        command.run = 1.0;
+        command.chip_to_board = used * compute.chip_to_board.0;
+        command.idle = used * compute.idle_power.0;
+        command.full = used * compute.power.0;
+        command.compute_activity = compute_activity / used;
+        command.memory_activity = memory_activity / used;
+        let foremost = self.active.iter().max_by(|a, b| a.share.total_cmp(&b.share).then(b.slot.cmp(&a.slot)));
+        self.note.job = foremost.map(|active| self.jobs[active.slot].index);
     }
 
     fn idle_command(&self, sending_share: f64) -> Command<f64> {
@@ -227,10 +239,6 @@ impl<'w> SiteRun<'w> {
             memory_share: compute.memory_power_share.0,
             compute_activity: 1.0,
             memory_activity: 0.0,
-            compute_first: 1.0,
-            memory_first: 0.0,
-            compute_second: 0.0,
-            memory_second: 0.0,
         }
     }
 
@@ -392,9 +400,9 @@ impl<'w> SiteRun<'w> {
         let dt = self.world.step.seconds();
         self.totals.dose += Grays(sky.dose_gy_s[row] * dt.0);
         self.notice(begin, flow, chip_k);
-        let running = self.active.is_some() && flow.ran > 0.5;
+        let running = !self.active.is_empty() && flow.ran > 0.5;
         let strikes = if running { self.strikes(step, row, sky, dt) } else { Vec::new() };
-        if self.active.is_some() {
+        if !self.active.is_empty() {
             self.note.bound = held_by(flow, self.too_hot);
         }
         if running {
@@ -408,7 +416,7 @@ impl<'w> SiteRun<'w> {
         }
         if running {
             self.totals.working_s += dt.0;
-            self.totals.clock_s += flow.clock * dt.0;
+            self.totals.clock_s += flow.clock * flow.duty * dt.0;
             self.totals.throttled_s += if note.bound == Bound::Heat { dt.0 } else { 0.0 };
         }
         Ok(note)
@@ -416,7 +424,7 @@ impl<'w> SiteRun<'w> {
 
     /// Load shedding and thermal shutdown, told once when they begin.
     fn notice(&mut self, at: Instant, flow: &Flow<f64>, chip_k: f64) {
-        let starved = self.active.is_some() && flow.ran < 0.5;
+        let starved = !self.active.is_empty() && flow.ran < 0.5;
         let hot = chip_k >= self.design.compute.shutdown_temperature.0;
         let shed = flow.shed > HELD_BACK || (starved && !hot);
         if shed && !self.shedding {
@@ -434,6 +442,7 @@ impl<'w> SiteRun<'w> {
         (self.shedding, self.too_hot) = (shed, hot);
     }
 
+    /// Lets every job at work spend its share of the step.
     fn work(
         &mut self,
         begin: Instant,
@@ -441,26 +450,59 @@ impl<'w> SiteRun<'w> {
         flow: &Flow<f64>,
         strikes: &[(Instant, Strike, u64)],
     ) -> Result<(), PayloadError> {
-        let Some(active) = &self.active else { return Ok(()) };
-        let (slot, units) = (active.slot, (flow.units_per_s * dt.0).min(active.units_max));
-        let upsets: Vec<Upset> =
-            strikes.iter().filter(|(_, kind, _)| self.silent(*kind)).map(|&(_, _, draw)| Upset { draw }).collect();
-        let run = &mut self.jobs[slot];
+        let mut upsets = self.upsets(strikes);
+        for active in std::mem::take(&mut self.active) {
+            let struck = upsets.remove(&active.slot).unwrap_or_default();
+            self.spend(&active, begin, dt, flow, &struck)?;
+            self.active.push(active);
+        }
+        Ok(())
+    }
+
+    /// Silent strikes by the job they fall on: the longer a job holds the step, the more of them.
+    fn upsets(&self, strikes: &[(Instant, Strike, u64)]) -> BTreeMap<usize, Vec<Upset>> {
+        let mut all: BTreeMap<usize, Vec<Upset>> = BTreeMap::new();
+        for &(_, _, draw) in strikes.iter().filter(|(_, kind, _)| self.silent(*kind)) {
+            let held: f64 = self.active.iter().map(|active| active.share).sum();
+            let mut point = (draw >> 32) as f64 / f64::from(u32::MAX) * held;
+            let hit = self.active.iter().find(|active| {
+                point -= active.share;
+                point <= 0.0
+            });
+            if let Some(active) = hit.or(self.active.last()) {
+                all.entry(active.slot).or_default().push(Upset { draw });
+            }
+        }
+        all
+    }
+
+    fn spend(
+        &mut self,
+        active: &Active,
+        begin: Instant,
+        dt: Seconds,
+        flow: &Flow<f64>,
+        upsets: &[Upset],
+    ) -> Result<(), PayloadError> {
+        let run = &mut self.jobs[active.slot];
         let (index, priority) = (run.index, run.priority);
         let job = &self.world.jobs[index as usize];
-        let progress = run.advance(units, &upsets)?;
-        run.outcome.busy += dt;
+        let held = dt * (active.share * flow.duty);
+        let fits = held.0 / active.times.at_clock(flow.clock);
+        let units = fits.min(run.at_hand);
+        let progress = run.advance(units, upsets)?;
+        run.outcome.busy += held;
         let now = begin + self.world.step;
         run.outcome.loss.extend(progress.losses.iter().map(|loss| (now, loss.step, loss.value)));
-        let saved = run.save_if_due(dt.0);
+        let saved = run.save_if_due(held.0);
         let done = run.computed() && run.outcome.finished.is_none();
         if done {
-            let share = (units / (flow.units_per_s * dt.0)).min(1.0);
-            run.outcome.finished = Some(begin + Span::from_seconds(dt * share));
+            run.outcome.finished = Some(begin + Span::from_seconds(dt * (units / fits).min(1.0)));
         }
         let finished = run.outcome.finished;
-        self.note.work = Flops(units * run.flop_per_unit);
-        self.totals.work += self.note.work;
+        let work = Flops(units * run.flop_per_unit);
+        self.note.work += work;
+        self.totals.work += work;
         if saved {
             self.events.push(event(now, self.index, EventKind::Checkpoint, Some(index), String::new()));
         }
@@ -544,17 +586,20 @@ impl<'w> SiteRun<'w> {
 
     fn restart(&mut self, at: Instant) -> Result<(), PayloadError> {
         self.blocked_until = at + Span::from_seconds(self.design.compute.reboot_time);
-        let Some(active) = &self.active else { return Ok(()) };
-        let run = &mut self.jobs[active.slot];
-        if run.computed() {
-            return Ok(());
+        for active in &self.active {
+            let run = &mut self.jobs[active.slot];
+            if run.computed() {
+                continue;
+            }
+            let lost = run.roll_back()?;
+            if lost.0 > 0.0 {
+                run.outcome.work_lost += lost;
+                self.totals.work_lost += lost;
+                self.totals.rollbacks += 1;
+                let detail = format!("{lost} thrown away");
+                self.events.push(event(at, self.index, EventKind::Rollback, Some(run.index), detail));
+            }
         }
-        let lost = run.roll_back()?;
-        run.outcome.work_lost += lost;
-        self.totals.work_lost += lost;
-        self.totals.rollbacks += 1;
-        let detail = format!("{lost} thrown away");
-        self.events.push(event(at, self.index, EventKind::Rollback, Some(run.index), detail));
         Ok(())
     }
 
