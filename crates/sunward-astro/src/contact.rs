@@ -95,7 +95,7 @@ struct Pass<'a> {
 impl Pass<'_> {
     #[inline]
     fn clearance_m(&self, position_m: [f64; 3]) -> f64 {
-        let to_satellite = self.station.to_satellite_m(position_m);
+        let to_satellite = self.station.line_of_sight_m(position_m);
         dot(to_satellite, self.station.up()) - norm(to_satellite) * self.station.sin_elevation_min()
     }
 
@@ -103,13 +103,13 @@ impl Pass<'_> {
     #[inline]
     fn climb(&self, place: Place) -> f64 {
         let (position_m, velocity_m_s) = self.track.0.between(place);
-        let to_satellite = self.station.to_satellite_m(position_m);
+        let to_satellite = self.station.line_of_sight_m(position_m);
         let (height, height_rate) = (dot(to_satellite, self.station.up()), dot(velocity_m_s, self.station.up()));
         height_rate * dot(to_satellite, to_satellite) - height * dot(to_satellite, velocity_m_s)
     }
 
     fn sin_elevation(&self, place: Place) -> f64 {
-        let to_satellite = self.station.to_satellite_m(self.track.0.between(place).0);
+        let to_satellite = self.station.line_of_sight_m(self.track.0.between(place).0);
         dot(to_satellite, self.station.up()) / norm(to_satellite)
     }
 
@@ -145,7 +145,7 @@ impl Watched for Pass<'_> {
     #[inline]
     fn slope(&self, place: Place) -> f64 {
         let (position_m, velocity_m_s) = self.track.0.between(place);
-        let to_satellite = self.station.to_satellite_m(position_m);
+        let to_satellite = self.station.line_of_sight_m(position_m);
         let range_rate = dot(to_satellite, velocity_m_s) / norm(to_satellite);
         dot(velocity_m_s, self.station.up()) - range_rate * self.station.sin_elevation_min()
     }

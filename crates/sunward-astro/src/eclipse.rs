@@ -316,12 +316,12 @@ pub fn sunlit_fraction_of_steps(
 /// Takes the integral of `darkness` from one instant to another off the mean of each step it touches.
 fn darken(grid: Grid, (from, to): (Instant, Instant), darkness: impl Fn(Place) -> f64, out: &mut [f64]) {
     let (Some(first), Some(last)) = (grid.locate(from), grid.locate(to)) else { return };
-    for step in first.step..=last.step {
+    for (step, light) in out.iter_mut().enumerate().take(last.step + 1).skip(first.step) {
         let begin = if step == first.step { first.share } else { 0.0 };
         let end = if step == last.step { last.share } else { 1.0 };
         let at = |node: f64| Place { step, share: begin + (end - begin) * node };
         let mean: f64 = GAUSS.iter().map(|&(node, weight)| weight * darkness(at(node))).sum();
-        out[step] -= (end - begin) * mean;
+        *light -= (end - begin) * mean;
     }
 }
 

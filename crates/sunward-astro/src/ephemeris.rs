@@ -2,7 +2,8 @@
 //!
 //! **Accuracy** of the cubic Hermite interpolation: the error is at most `h^4 / 384 max|r''''|`; on a circular orbit
 //! `max|r''''| = a n^4`, so that 60 s at 500 km gives 0.35 m, 120 s 5.6 m and 30 s 2 cm. An SGP4 velocity is not quite
-//! the derivative of its position, which adds the measured bound of the test `between_grid_points_of_sgp4`.
+//! the derivative of its position: between points 60 s apart the worst of 94 low satellites was 1.5 m from SGP4, of
+//! navigation satellites 0.1 m, of a transfer ellipse near its perigee 14 m (test `between_grid_points_of_sgp4`).
 
 use std::f64::consts::TAU;
 

@@ -69,7 +69,7 @@ pub enum OrbitError {
         /// The value given.
         inclination: Radians,
     },
-    /// An angle that is not a number.
+    /// An element that is not a number.
     #[error("{element} is not finite")]
     NotFinite {
         /// Which element.
@@ -172,8 +172,11 @@ impl MeanOrbit {
         if !(0.0..=PI).contains(&inclination.0) {
             return Err(OrbitError::Inclination { inclination });
         }
+        if !semi_major_axis.0.is_finite() {
+            return Err(OrbitError::NotFinite { element: "semi-major axis" });
+        }
         let altitude = semi_major_axis * (1.0 - eccentricity.0) - EARTH_EQUATORIAL_RADIUS;
-        if !(altitude >= PERIGEE_ALTITUDE_MIN) {
+        if altitude < PERIGEE_ALTITUDE_MIN {
             return Err(OrbitError::Perigee { altitude });
         }
         let radius = semi_major_axis * (1.0 + eccentricity.0);
@@ -352,7 +355,10 @@ pub fn solve_kepler(mean_anomaly: &[f64], eccentricity: f64, eccentric_anomaly: 
 /// # Errors
 /// [`OrbitError`] above 5,975 km, where J2 is too weak, and below 150 km.
 pub fn sun_synchronous_inclination(altitude: Meters) -> Result<Radians, OrbitError> {
-    if !(altitude >= PERIGEE_ALTITUDE_MIN) {
+    if !altitude.0.is_finite() {
+        return Err(OrbitError::NotFinite { element: "altitude" });
+    }
+    if altitude < PERIGEE_ALTITUDE_MIN {
         return Err(OrbitError::Perigee { altitude });
     }
     let axis = EARTH_EQUATORIAL_RADIUS + altitude;
@@ -741,7 +747,8 @@ mod tests {
         let with_axis = |axis, e| MeanElements { semi_major_axis: Meters(axis), eccentricity: Ratio(e), ..good };
         assert_eq!(message(with_axis(6_478_137.0, 0.0)), "perigee altitude 100 km is below 150 km");
         assert_eq!(message(with_axis(7e6, 0.2)), "perigee altitude -778.1 km is below 150 km");
-        assert!(message(with_axis(f64::NAN, 0.2)).starts_with("perigee altitude NaN"));
+        assert_eq!(message(with_axis(f64::NAN, 0.2)), "semi-major axis is not finite");
+        assert_eq!(sun_synchronous_inclination(Meters(f64::NAN)).unwrap_err().to_string(), "altitude is not finite");
         assert!(message(with_axis(6e8, 0.9)).contains("beyond the Earth's sphere of influence"));
         assert_eq!(message(with_axis(7e6, 1.0)), "eccentricity 1 is outside 0..1");
         assert_eq!(

@@ -124,7 +124,7 @@ impl Station {
     /// How a satellite in an Earth-fixed state looks from here; at the zenith the azimuth is 0.
     #[must_use]
     pub fn look(&self, satellite: &State) -> Look {
-        let to_satellite = self.to_satellite_m(satellite.position.map(|component| component.0));
+        let to_satellite = self.line_of_sight_m(satellite.position.map(|component| component.0));
         let velocity_m_s = satellite.velocity.map(|component| component.0);
         let range_m = norm(to_satellite);
         let [east, north, up] = [self.east, self.north, self.up].map(|axis| dot(to_satellite, axis));
@@ -137,7 +137,7 @@ impl Station {
     }
 
     #[inline]
-    pub(crate) fn to_satellite_m(&self, position_m: [f64; 3]) -> [f64; 3] {
+    pub(crate) fn line_of_sight_m(&self, position_m: [f64; 3]) -> [f64; 3] {
         minus(position_m, self.position_m)
     }
 

@@ -208,3 +208,26 @@ fn look_series_runs_from_rise_to_set() {
     let change = (series.range[last] - series.range[0]).0;
     assert!((travelled.sum::<f64>() - change).abs() < 500.0, "{change}");
 }
+
+/// Positions between the points of an SGP4 ephemeris against SGP4 itself: the velocity SGP4 gives is not quite the rate of its
+/// position, which costs as much again as the cubic.
+#[test]
+fn between_grid_points_of_sgp4() {
+    let elements = elements();
+    let fleet = BatchSgp4::new(&elements).unwrap();
+    let worst_m = |number: usize| {
+        let satellite = Ephemeris::by_sgp4(&fleet, number, day(STEP)).unwrap();
+        let exact = Sgp4::new(&elements[number]).unwrap();
+        let error = |k: i64| {
+            let at = day_start() + Span::SECOND * (k * 71);
+            let (found, expected) = (satellite.state_at(at).unwrap().position, exact.propagate(at).unwrap().position);
+            (0..3).map(|axis| (found[axis] - expected[axis]).0.powi(2)).sum::<f64>().sqrt()
+        };
+        (0..1200).map(error).fold(0.0, f64::max)
+    };
+    let low = (0..94).map(worst_m).fold(0.0, f64::max);
+    let [navigation, geosynchronous, transfer, molniya] = [94, 97, 98, 99].map(worst_m);
+    println!("60 s: low {low:.2} m, navigation {navigation:.2} m, geosynchronous {geosynchronous:.2} m");
+    println!("transfer ellipse {transfer:.2} m, Molniya {molniya:.2} m");
+    assert!(low < 2.0 && navigation < 0.2 && geosynchronous < 0.6 && transfer < 20.0 && molniya < 12.0);
+}

@@ -9,6 +9,7 @@ use sunward_astro::eclipse::{
     Eclipse, Occulter, circular_eclipse_fraction, critical_beta, eclipses, illuminated_fraction, illuminated_fractions,
     sunlit_fraction_of_steps,
 };
+use sunward_astro::elements::read_tle;
 use sunward_astro::ephemeris::{Ephemeris, Grid};
 use sunward_astro::mean::{MeanElements, MeanOrbit};
 use sunward_astro::sun::{ASTRONOMICAL_UNIT, SUN_RADIUS, Sighting, sun, sun_series};
@@ -290,6 +291,23 @@ fn cones_average_to_the_cylinder() {
         let expected_s = circular_eclipse_fraction(Meters(altitude_km * 1e3), orbit.beta(at)).0 * orbit.period().0;
         assert!((mean_s / expected_s - 1.0).abs() < 2e-3, "{altitude_km}: {mean_s} {expected_s}");
     }
+}
+
+/// STK's "sunlight" (outside the penumbra, which it lists apart), 24 h from 2024-08-22T12:00 UTC, as reported by the SpaceDC
+/// project: 63.9 %. The two-line set is its benchmark's (an orbit like the space station's), checksums put right.
+#[test]
+fn sunlit_share_agrees_with_stk() {
+    let text = "1 25544U 98067A   24235.50000000  .00012345  00000-0  22000-3 0  9993\n\
+                2 25544  51.6400 100.0000 0006000  90.0000 270.0000 15.50000000123459";
+    let fleet = BatchSgp4::new(&[read_tle(text).unwrap()]).unwrap();
+    let start = Instant::from_utc_text("2024-08-22T12:00:00Z").unwrap();
+    let grid = Grid::covering(start, Span::DAY, STEP).unwrap();
+    let (satellite, the_sun) = (Ephemeris::by_sgp4(&fleet, 0, grid).unwrap(), sun_series(grid));
+    let passages = eclipses(Occulter::EARTH, &satellite, &the_sun);
+    let dimmed: Span = passages.iter().map(Eclipse::duration).sum();
+    let percent = 100.0 * (1.0 - dimmed / Span::DAY);
+    println!("{percent:.3} % outside the penumbra");
+    assert!((percent - 63.9).abs() < 0.05, "{percent}");
 }
 
 /// The flattened Earth's shadow is shorter over the poles: on a polar noon-midnight orbit each edge by 6 s.
