@@ -84,7 +84,7 @@ pub struct SiteInfo {
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum Bound {
-    /// Nothing: the accelerator ran at its full clock.
+    /// Nothing: the accelerators were busy all the time at their full clock.
     Compute = 0,
     /// The bus granted less power than the full clock needs, or none.
     Power = 1,
@@ -94,7 +94,7 @@ pub enum Bound {
     Link = 3,
     /// A reboot, or work repeated after a fault.
     Radiation = 4,
-    /// No work was at hand.
+    /// No work was at hand, or less than the accelerators could do.
     Demand = 5,
     /// Every accelerator has failed for good.
     Failure = 6,

@@ -402,8 +402,9 @@ impl<'w> SiteRun<'w> {
         self.notice(begin, flow, chip_k);
         let running = !self.active.is_empty() && flow.ran > 0.5;
         let strikes = if running { self.strikes(step, row, sky, dt) } else { Vec::new() };
+        let busy: f64 = self.active.iter().map(|active| active.share).sum();
         if !self.active.is_empty() {
-            self.note.bound = held_by(flow, self.too_hot);
+            self.note.bound = held_by(flow, self.too_hot, busy);
         }
         if running {
             self.work(begin, dt, flow, &strikes)?;
@@ -415,9 +416,9 @@ impl<'w> SiteRun<'w> {
             self.totals.reboot_s += dt.0;
         }
         if running {
-            self.totals.working_s += dt.0;
-            self.totals.clock_s += flow.clock * flow.duty * dt.0;
-            self.totals.throttled_s += if note.bound == Bound::Heat { dt.0 } else { 0.0 };
+            self.totals.working_s += busy * dt.0;
+            self.totals.clock_s += busy * flow.clock * flow.duty * dt.0;
+            self.totals.throttled_s += if note.bound == Bound::Heat { busy * dt.0 } else { 0.0 };
         }
         Ok(note)
     }
@@ -685,8 +686,8 @@ fn failures(world: &World, site: u32, compute: &Compute) -> Vec<Instant> {
     all
 }
 
-/// What held the work back.
-fn held_by(flow: &Flow<f64>, too_hot: bool) -> Bound {
+/// What held the work back; `busy` is the share of the step for which there was work at hand.
+fn held_by(flow: &Flow<f64>, too_hot: bool, busy: f64) -> Bound {
     if flow.ran < 0.5 {
         return if too_hot { Bound::Heat } else { Bound::Power };
     }
@@ -695,6 +696,8 @@ fn held_by(flow: &Flow<f64>, too_hot: bool) -> Bound {
         Bound::Heat
     } else if flow.granted < flow.wanted - margin {
         Bound::Power
+    } else if busy < 1.0 - HELD_BACK {
+        Bound::Demand
     } else {
         Bound::Compute
     }
