@@ -100,8 +100,41 @@ fn ephemeris(orbit: &Orbit, grid: Grid) -> Result<Ephemeris, Failure> {
     }
 }
 
+/// The radiation model of every design, `[design]`, for the calendar year it was made in: the belts drift by 0.3 deg a year.
+pub(crate) struct Belts {
+    year: f64,
+    models: Vec<RadiationModel>,
+}
+
+impl Belts {
+    /// The models for the year in which `at` lies.
+    pub(crate) fn new(world: &World, at: Instant) -> Result<Self, SimError> {
+        let year = decimal_year(at).floor();
+        let model = |(index, design): (usize, &Design)| {
+            let first = world.sites.iter().find(|site| site.design as usize == index);
+            RadiationModel::new(design.shielding, year + 0.5).map_err(|source| SimError::Radiation {
+                site: first.map_or_else(String::new, |site| site.name.clone()),
+                source,
+            })
+        };
+        let models = world.designs.iter().enumerate().map(model).collect::<Result<_, _>>()?;
+        Ok(Self { year, models })
+    }
+
+    /// These models, or those of the year in which `at` lies.
+    pub(crate) fn at(self, world: &World, at: Instant) -> Result<Self, SimError> {
+        if decimal_year(at).floor() == self.year { Ok(self) } else { Self::new(world, at) }
+    }
+}
+
 /// What reaches a site during a window.
-pub(crate) fn observe(world: &World, window: &Window, site: u32, stations: &[Station]) -> Result<SiteSky, SimError> {
+pub(crate) fn observe(
+    world: &World,
+    window: &Window,
+    belts: &Belts,
+    site: u32,
+    stations: &[Station],
+) -> Result<SiteSky, SimError> {
     let entry = &world.sites[site as usize];
     let design = world.design(site as usize);
     let named = |source| SimError::Orbit { site: entry.name.clone(), source };
@@ -143,7 +176,7 @@ pub(crate) fn observe(world: &World, window: &Window, site: u32, stations: &[Sta
     }
     sky.passes.sort_by_key(|pass| (pass.rise, pass.station));
     sky.shine(world, design, window, &track);
-    sky.irradiate(world, design, window).map_err(|source| SimError::Radiation { site: entry.name.clone(), source })?;
+    sky.irradiate(&belts.models[entry.design as usize]).map_err(|source| SimError::Radiation { site: entry.name.clone(), source })?;
     Ok(sky)
 }
 
@@ -189,9 +222,8 @@ impl SiteSky {
     }
 
     /// Dose rates behind the shielding.
-    fn irradiate(&mut self, world: &World, design: &Design, window: &Window) -> Result<(), RadiationError> {
-        let model = RadiationModel::new(design.shielding, decimal_year(world.instant(window.begin)))?;
-        let steps = window.steps();
+    fn irradiate(&mut self, model: &RadiationModel) -> Result<(), RadiationError> {
+        let steps = self.dose_gy_s.len();
         let (mut electron, mut bremsstrahlung) = (vec![0.0; steps], vec![0.0; steps]);
         let mut rates = DoseRates {
             proton_gy_s: &mut self.proton_gy_s,

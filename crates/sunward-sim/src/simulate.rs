@@ -13,7 +13,7 @@ use sunward_work::payload::PayloadError;
 
 use crate::block::Block;
 use crate::blueprint::{Blueprint, SitePlan};
-use crate::environment::{SiteSky, Window, observe};
+use crate::environment::{Belts, SiteSky, Window, observe};
 use crate::fold::{Folder, Run};
 use crate::job::PayloadFactory;
 use crate::plan::{give_stations, place_jobs, power_cap, wanted_power};
@@ -66,10 +66,12 @@ pub fn simulate(
     let mut placed = vec![false; world.jobs.len()];
     let mut folder = Folder::new(world);
     let mut begin = 0;
-    let mut ahead = Some(look(world, begin, &stations)?);
+    let mut belts = Belts::new(world, world.start)?;
+    let mut ahead = Some(look(world, begin, &belts, &stations)?);
     while let Some((window, skies)) = ahead {
         let end = window.end;
-        ahead = if end < world.steps { Some(look(world, end, &stations)?) } else { None };
+        belts = belts.at(world, world.instant(end))?;
+        ahead = if end < world.steps { Some(look(world, end, &belts, &stations)?) } else { None };
         let next = ahead.as_ref().map(|(_, skies)| skies.as_slice());
         let blueprint = plan(world, &blocks, &window, &skies, next, &mut placed);
         folder.window(&window, &skies);
@@ -84,12 +86,12 @@ pub fn simulate(
 }
 
 /// The window that begins at `begin`, with what every site sees during it.
-fn look(world: &World, begin: u64, stations: &[Station]) -> Result<(Window, Vec<SiteSky>), SimError> {
+fn look(world: &World, begin: u64, belts: &Belts, stations: &[Station]) -> Result<(Window, Vec<SiteSky>), SimError> {
     let end = (begin + world.planning_steps).min(world.steps);
     let window = Window::new(world, begin, end);
     let skies = (0..world.sites.len() as u32)
         .into_par_iter()
-        .map(|site| observe(world, &window, site, stations))
+        .map(|site| observe(world, &window, belts, site, stations))
         .collect::<Result<_, _>>()?;
     Ok((window, skies))
 }
