@@ -637,6 +637,8 @@ impl Job {
             Some(format!("it needs {} of memory of {memory}", self.demand.memory()))
         } else if self.input > compute.storage {
             Some(format!("its input of {} is larger than the storage of {}", self.input, compute.storage))
+        } else if self.output > compute.storage {
+            Some(format!("its output of {} is larger than the storage of {}", self.output, compute.storage))
         } else {
             None
         }
