@@ -1,6 +1,7 @@
 //! Payloads that really compute: GPT training on flat buffers, with upsets in real weights.
 
 pub mod draws;
+pub mod gemma;
 pub mod gpt;
 pub mod kernel;
 pub mod tensor_file;

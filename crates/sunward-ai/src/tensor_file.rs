@@ -226,6 +226,14 @@ impl<'a> TensorFile<'a> {
         self.header.metadata.get(key).map(String::as_str)
     }
 
+    /// Type, shape and bytes of `tensor`, if it is there.
+    #[must_use]
+    pub fn tensor(&self, tensor: &str) -> Option<(&str, &[usize], &'a [u8])> {
+        let entry = self.header.tensors.get(tensor)?;
+        let [start, end] = entry.data_offsets;
+        Some((&entry.dtype, &entry.shape, &self.data[start..end]))
+    }
+
     /// The elements of `tensor`, which must have `shape`, into `into`.
     ///
     /// # Errors
