@@ -12,6 +12,7 @@ pub mod bpe;
 pub mod checkpoint;
 pub mod config;
 pub mod data;
+pub mod guards;
 pub mod model;
 pub mod optimizer;
 pub mod parameters;

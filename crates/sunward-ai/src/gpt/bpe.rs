@@ -237,4 +237,40 @@ mod tests {
             ["I", "'ll", " see", " ", " you", ",", " at", " 10", ":", "30", "\n\n", " in", " '", "orbit", "'", "   "]
         );
     }
+
+    const VOCABULARY: NamedText<'_> =
+        NamedText { name: "vocab.json", text: include_str!("../../../../testdata/ai/bpe-vocab.json") };
+    const MERGES: NamedText<'_> =
+        NamedText { name: "merges.txt", text: include_str!("../../../../testdata/ai/bpe-merges.txt") };
+
+    /// Encodings by Hugging Face tokenizers 0.23.3 (testdata/ai/bpe_tokenizers.py).
+    #[test]
+    fn tokens_are_those_of_the_tokenizers_library_and_come_back() {
+        let pairs = BytePairs::new(VOCABULARY, MERGES).unwrap();
+        let expected: serde_json::Value =
+            serde_json::from_str(include_str!("../../../../testdata/ai/bpe_texts.json")).unwrap();
+        for case in expected["texts"].as_array().unwrap() {
+            let text = case["text"].as_str().unwrap();
+            let tokens: Vec<u32> = serde_json::from_value(case["tokens"].clone()).unwrap();
+            assert_eq!(pairs.encode(text), tokens, "{text:?}");
+            assert_eq!(pairs.decode(&tokens), text);
+        }
+    }
+
+    #[test]
+    fn files_that_do_not_fit_are_named() {
+        let message = |vocabulary: &str, merges: &str| {
+            let vocabulary = NamedText { name: "v.json", text: vocabulary };
+            BytePairs::new(vocabulary, NamedText { name: "m.txt", text: merges }).unwrap_err().to_string()
+        };
+        assert!(message("[1]", "").starts_with("v.json: expected a JSON object of token to number: invalid type"));
+        assert_eq!(message("{}", ""), "v.json: token \"\u{100}\" is missing, which byte 0 needs");
+        assert_eq!(
+            message(VOCABULARY.text, "h e\nhe\n"),
+            "m.txt:2: expected two tokens with a space between, got \"he\""
+        );
+        assert_eq!(message(VOCABULARY.text, "q q\n"), "v.json: token \"qq\" is missing, which m.txt:1 needs");
+        let doubled = VOCABULARY.text.replacen(":1,", ":0,", 1);
+        assert!(message(&doubled, "").ends_with("got number 0"));
+    }
 }
