@@ -4,4 +4,5 @@ pub mod draws;
 pub mod gemma;
 pub mod gpt;
 pub mod kernel;
+pub mod payload;
 pub mod tensor_file;

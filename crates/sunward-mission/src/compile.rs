@@ -596,6 +596,7 @@ impl Compiler<'_> {
             accelerators,
             utilisation,
             demand,
+            executed: executed(&job.work),
             peak,
         }
     }
@@ -643,6 +644,23 @@ impl Job {
             None
         }
     }
+}
+
+/// The network that is really trained, where the mission asks for one.
+fn executed(work: &Work) -> Option<world::Executed> {
+    let Work::Training(training) = work else { return None };
+    let executed = training.executed.as_ref()?;
+    Some(world::Executed {
+        layers: *executed.layers as usize,
+        heads: *executed.heads as usize,
+        width: *executed.width as usize,
+        context: *executed.context as usize,
+        batch: *executed.batch as usize,
+        iterations: *executed.iterations,
+        evaluate_interval: *executed.evaluate_interval,
+        sample_tokens: *executed.sample_tokens as usize,
+        text: executed.text.as_ref().map(|text| text.value.clone()),
+    })
 }
 
 /// The demand of a job, its share of the peak rate, and how many accelerators it runs on (`None`: all of a site).

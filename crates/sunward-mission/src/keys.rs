@@ -487,6 +487,32 @@ section! {
         sample: Maybe<Bits> in "1 bit".."1 PB" or "no samples",
         /// Number of accelerators the job runs on.
         accelerators: Given<u32> in "1".."10000000" default "1",
+        /// A network that this machine really trains in step with the job.
+        executed: Maybe<Executed> or "the work is modelled",
+    }
+}
+
+section! {
+    /// A GPT that is really trained, in step with the simulated job: one executed step stands for `steps / iterations` of the job's.
+    pub struct Executed {
+        /// Blocks.
+        layers: Given<u32> in "1".."96",
+        /// Attention heads of a block; they divide the width.
+        heads: Given<u32> in "1".."128",
+        /// Width of the residual stream.
+        width: Given<u32> in "8".."12288",
+        /// Tokens the network sees at once.
+        context: Given<u32> in "8".."8192",
+        /// Sequences of a step.
+        batch: Given<u32> in "1".."4096",
+        /// Optimiser steps executed over the whole job.
+        iterations: Given<u64> in "1".."100000000",
+        /// Executed steps between evaluations, each of which sends down a sample.
+        evaluate_interval: Given<u64> in "1".."100000000" default "250",
+        /// Characters of a sample.
+        sample_tokens: Given<u32> in "1".."10000" default "200",
+        /// Text to train on, a file beside the mission.
+        text: Maybe<String> or "a corpus that the project generates",
     }
 }
 
@@ -599,6 +625,7 @@ items!(
     Radiation,
     Environment,
     Recording,
+    Executed,
 );
 
 /// A mission as it was written: typed, within range, without contradictions; nothing is looked up yet.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::fault::{Fault, FaultKind, nearest};
 use crate::form::{Given, Sink};
-use crate::keys::{Header, Job, MeanElements, Mission, Omm, Orbit, Site, Station, Walker, Work};
+use crate::keys::{Header, Job, MeanElements, Mission, Omm, Orbit, Site, Station, Training, Walker, Work};
 use crate::leaf::Name;
 
 pub(crate) fn check(mission: &Mission, sink: &mut Sink) {
@@ -110,15 +110,7 @@ fn check_job(job: &Given<Job>, sink: &mut Sink) {
         }
     }
     match &job.work {
-        Work::Training(training) => match (&training.sample_interval, &training.sample) {
-            (Some(interval), None) => {
-                sink.push(Fault::at(interval, FaultKind::MissingKey, "sample_interval without sample"))
-            }
-            (None, Some(sample)) => {
-                sink.push(Fault::at(sample, FaultKind::MissingKey, "sample without sample_interval"))
-            }
-            _ => {}
-        },
+        Work::Training(training) => check_training(training, sink),
         Work::Serving(serving) => {
             let bits = &serving.weight_bits;
             if sink.sound(bits) && !matches!(**bits, 8 | 16) {
@@ -130,6 +122,26 @@ fn check_job(job: &Given<Job>, sink: &mut Sink) {
             }
         }
         Work::Imagery(_) => {}
+    }
+}
+
+fn check_training(training: &Training, sink: &mut Sink) {
+    match (&training.sample_interval, &training.sample) {
+        (Some(interval), None) => {
+            sink.push(Fault::at(interval, FaultKind::MissingKey, "sample_interval without sample"))
+        }
+        (None, Some(sample)) => sink.push(Fault::at(sample, FaultKind::MissingKey, "sample without sample_interval")),
+        _ => {}
+    }
+    let Some(executed) = &training.executed else { return };
+    let (heads, width) = (&executed.heads, &executed.width);
+    if sink.sound(heads) && sink.sound(width) && !width.is_multiple_of(**heads) {
+        conflict(sink, width, format!("width {} is not a multiple of {} heads", **width, **heads));
+    }
+    let (iterations, steps) = (&executed.iterations, &training.steps);
+    if sink.sound(iterations) && sink.sound(steps) && **iterations > **steps {
+        let message = format!("iterations {} are more than the {} steps of the job they stand for", **iterations, **steps);
+        conflict(sink, iterations, message);
     }
 }
 

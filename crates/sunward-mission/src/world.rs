@@ -292,8 +292,33 @@ pub struct Job {
     pub utilisation: Ratio,
     /// What it computes.
     pub demand: Demand,
+    /// The network that is really trained in step with the job.
+    pub executed: Option<Executed>,
     /// Peak rate of one accelerator of each design in the job's precision, `[design]`.
     pub peak: Vec<Option<FlopsPerSecond>>,
+}
+
+/// A GPT that is really trained in step with a training job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Executed {
+    /// Blocks.
+    pub layers: usize,
+    /// Attention heads of a block.
+    pub heads: usize,
+    /// Width of the residual stream.
+    pub width: usize,
+    /// Tokens the network sees at once.
+    pub context: usize,
+    /// Sequences of a step.
+    pub batch: usize,
+    /// Optimiser steps executed over the whole job.
+    pub iterations: u64,
+    /// Executed steps between evaluations.
+    pub evaluate_interval: u64,
+    /// Characters of a sample.
+    pub sample_tokens: usize,
+    /// Text to train on, relative to the mission file.
+    pub text: Option<String>,
 }
 
 /// Where one resolved value came from.

@@ -471,7 +471,8 @@ impl<'w> SiteRun<'w> {
                 point <= 0.0
             });
             if let Some(active) = hit.or(self.active.last()) {
-                all.entry(active.slot).or_default().push(Upset { draw });
+                let memory_corrected = self.design.compute.memory_corrected;
+                all.entry(active.slot).or_default().push(Upset { draw, memory_corrected });
             }
         }
         all

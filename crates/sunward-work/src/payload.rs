@@ -10,6 +10,8 @@ use sunward_units::{Bits, Flops};
 pub struct Upset {
     /// 64 random bits that choose the buffer and the bit.
     pub draw: u64,
+    /// Whether device memory corrects single flips, so that only data in flight can be struck unseen.
+    pub memory_corrected: bool,
 }
 
 /// Something that must reach the ground.

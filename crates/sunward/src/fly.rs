@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sunward::payloads::Payloads;
 use sunward::{Control, Outcome, SimError, Status, World, run_folder};
 
 use crate::Failure;
@@ -20,6 +21,12 @@ pub(crate) struct Options {
     /// The summary as JSON on stdout, instead of a table.
     #[arg(long)]
     json: bool,
+    /// Text that executed training jobs train on, instead of the mission's.
+    #[arg(long)]
+    text: Option<PathBuf>,
+    /// Model all work: train no network on this machine. A week of one satellite then takes a fraction of a second.
+    #[arg(long, conflicts_with = "text")]
+    modelled: bool,
     /// Threads; by default one a core. The record is the same for any number.
     #[arg(long)]
     threads: Option<usize>,
@@ -33,10 +40,16 @@ pub(crate) fn fly(options: &Options) -> Result<(), Failure> {
     let world = world(&options.mission, &text).map_err(|faults| Failure::Input(faults.into()))?;
     let folder = options.out.clone().unwrap_or_else(|| default_folder(&options.mission));
     run_folder::check(&folder).map_err(Failure::input)?;
+    let payloads = if options.modelled {
+        Payloads::default()
+    } else {
+        let beside = options.mission.parent().unwrap_or(Path::new("."));
+        Payloads::of_world(&world, beside, options.text.as_deref()).map_err(Failure::input)?
+    };
     let pool =
         rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build().map_err(Failure::run)?;
     let began = Instant::now();
-    let outcome = pool.install(|| watch(&world, options.quiet)).map_err(failed)?;
+    let outcome = pool.install(|| watch(&world, &payloads, options.quiet)).map_err(failed)?;
     let flown = began.elapsed();
     run_folder::write(&folder, &text, &world, &outcome).map_err(Failure::run)?;
     if options.json {
@@ -62,14 +75,14 @@ fn default_folder(mission: &Path) -> PathBuf {
     Path::new("runs").join(mission.file_stem().unwrap_or_else(|| "run".as_ref()))
 }
 
-fn watch(world: &World, quiet: bool) -> Result<Outcome, SimError> {
+fn watch(world: &World, payloads: &Payloads, quiet: bool) -> Result<Outcome, SimError> {
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(Some(world.steps), target);
     let style = ProgressStyle::with_template("{bar:24} {percent:>3}% {elapsed} {msg}").expect("a valid template");
     bar.set_style(style);
     bar.enable_steady_tick(Duration::from_millis(250));
     let began = Instant::now();
-    let outcome = sunward::fly(world, &mut |status| {
+    let outcome = sunward::fly_executed(world, payloads, &mut |status| {
         bar.set_position(status.step);
         bar.set_message(message(world, status, began.elapsed()));
         Control::Continue

@@ -23,6 +23,7 @@
 //! assert!(outcome.summary.energy.generated.0 > 0.0);
 //! ```
 
+pub mod payloads;
 pub mod run_folder;
 
 pub use sunward_astro as astro;
@@ -47,4 +48,16 @@ pub fn read(text: &str, file_name: &str) -> Result<World, Faults> {
 /// As [`sunward_sim::simulate`].
 pub fn fly(world: &World, observer: &mut dyn FnMut(&Status) -> Control) -> Result<Outcome, SimError> {
     sunward_sim::simulate(world, &sunward_sim::modelled, observer)
+}
+
+/// Flies a world with the payloads it asks for: networks are really trained on this machine.
+///
+/// # Errors
+/// As [`sunward_sim::simulate`].
+pub fn fly_executed(
+    world: &World,
+    payloads: &payloads::Payloads,
+    observer: &mut dyn FnMut(&Status) -> Control,
+) -> Result<Outcome, SimError> {
+    sunward_sim::simulate(world, &|index, job| payloads.of_job(index, job), observer)
 }
