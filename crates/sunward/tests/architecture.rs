@@ -1,0 +1,265 @@
+//! The documents say what is: the crates, names, links, commands and output they quote are checked against the code.
+//!
+//! `UPDATE_GOLDEN=1` writes the README's table anew, and the numbers of its claim.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const DOCUMENTS: [&str; 5] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/physics.md"];
+/// The crate that ends the core, and the one before it that reads files.
+const CORE_ENDS: &str = "sunward-sim";
+const CORE_OMITS: &str = "sunward-ai";
+/// What the core never does, as it would stand in its source.
+const IMPURE: [&str; 11] = [
+    "std::time",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::thread",
+    "std::process",
+    "println!",
+    "eprint",
+    "HashMap",
+    "HashSet",
+    "dbg!",
+];
+/// Rows of the table whose values the README's claim quotes.
+const CLAIMED: [&str; 5] =
+    ["work delivered", "mean clock while working", "hottest chip", "working time throttled", "held back most by"];
+
+fn root() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "..", ".."].iter().collect()
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn sunward(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sunward")).args(arguments).current_dir(root()).output().expect("sunward starts")
+}
+
+fn stdout(output: Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// The fenced blocks of a language.
+fn fenced<'a>(markdown: &'a str, language: &str) -> Vec<&'a str> {
+    let opening = format!("```{language}\n");
+    let rest = |block: &'a str| block.split_once("\n```").map(|(inside, _)| inside);
+    markdown.split(opening.as_str()).skip(1).filter_map(rest).collect()
+}
+
+/// What stands between backticks in the prose, fenced blocks left out.
+fn quoted(markdown: &str) -> Vec<&str> {
+    let prose = markdown.split("```").step_by(2);
+    prose.flat_map(|part| part.split('`').skip(1).step_by(2)).collect()
+}
+
+/// Names of the folders in crates/.
+fn crates() -> BTreeSet<String> {
+    let entries = fs::read_dir(root().join("crates")).expect("crates/");
+    entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect()
+}
+
+/// Crates in the order of the table in ARCHITECTURE.md.
+fn crates_of_table() -> Vec<String> {
+    let page = text("ARCHITECTURE.md");
+    let name = |line: &str| Some(line.strip_prefix("| [`sunward")?.split_once('`')?.0.to_owned());
+    page.lines().filter_map(name).map(|rest| format!("sunward{rest}")).collect()
+}
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// A crate's source files as (path, text), tests left out.
+fn sources(name: &str) -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    rust_files(&root().join("crates").join(name).join("src"), &mut files);
+    files.retain(|path| !path.ends_with("tests.rs") && !path.ends_with("reference.rs"));
+    let shipped = |path: PathBuf| {
+        let all = fs::read_to_string(&path).expect("UTF-8");
+        let code = all.split_once("#[cfg(test)]\nmod ").map_or(all.as_str(), |(code, _)| code);
+        (path, code.to_owned())
+    };
+    files.into_iter().map(shipped).collect()
+}
+
+/// Lines of a source that are no comment, with their numbers.
+fn code(source: &str) -> impl Iterator<Item = (usize, &str)> {
+    (1..).zip(source.lines()).filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+fn defines(source: &str, name: &str) -> bool {
+    let definition = |line: &str, keyword: &str| {
+        let rest = line.split_once(keyword).map(|(_, rest)| rest);
+        rest.and_then(|rest| rest.strip_prefix(name))
+            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+    };
+    let keywords = ["fn ", "struct ", "enum ", "trait ", "type ", "const ", "mod "];
+    code(source).any(|(_, line)| keywords.iter().any(|keyword| definition(line, keyword)))
+}
+
+#[test]
+fn every_crate_has_its_line() {
+    let table = crates_of_table();
+    assert_eq!(table.iter().cloned().collect::<BTreeSet<_>>(), crates(), "ARCHITECTURE.md against crates/");
+}
+
+#[test]
+fn every_name_in_the_architecture_exists() {
+    let page = text("ARCHITECTURE.md");
+    let (crates, files): (_, Vec<_>) = (crates(), crates().iter().flat_map(|name| sources(name)).collect());
+    let exists = |name: &str| crates.contains(name) || files.iter().any(|(_, source)| defines(source, name));
+    let names = quoted(&page);
+    assert!(names.len() > 20, "names in backticks are not found any more");
+    let missing: Vec<_> = names.into_iter().filter(|name| !exists(name)).collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names {missing:?}, which no crate defines");
+}
+
+#[test]
+fn crates_use_only_those_above_them() {
+    let table = crates_of_table();
+    for (position, name) in table.iter().enumerate() {
+        let manifest = text(&format!("crates/{name}/Cargo.toml")).parse::<toml::Table>().expect("TOML");
+        let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table).into_iter().flatten();
+        for (used, _) in dependencies.filter(|(used, _)| used.starts_with("sunward")) {
+            assert!(
+                table[..position].contains(used),
+                "{name} uses {used}, which ARCHITECTURE.md does not list above it"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_core_is_pure() {
+    let table = crates_of_table();
+    let end = table.iter().position(|name| name == CORE_ENDS).expect("the table lists the core's last crate");
+    for name in table[..=end].iter().filter(|name| *name != CORE_OMITS) {
+        for (path, source) in sources(name) {
+            for (number, line) in code(&source) {
+                let found = IMPURE.iter().find(|word| line.contains(**word));
+                assert!(found.is_none(), "{}:{number} uses {}", path.display(), found.unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_is_in_one_place() {
+    let all = crates().into_iter().flat_map(|name| sources(&name));
+    let allowed = all.filter(|(_, source)| code(source).any(|(_, line)| line.contains("allow(unsafe_code)")));
+    let allowed: Vec<_> = allowed.map(|(path, _)| path).collect();
+    assert!(
+        matches!(&allowed[..], [only] if only.ends_with("sunward-units/src/math.rs")),
+        "unsafe code in {allowed:?}"
+    );
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    for document in DOCUMENTS {
+        let (page, file) = (text(document), root().join(document));
+        let targets = page.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+        for target in targets.filter(|target| !target.starts_with("http")) {
+            let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let at = file.parent().expect("a folder").join(path);
+            assert!(at.exists(), "{document} links to {target}");
+            let heading = |line: &str| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-") == anchor;
+            let found = anchor.is_empty() || fs::read_to_string(&at).expect("a page").lines().any(heading);
+            assert!(found, "{document} links to {target}, but no heading there makes that anchor");
+        }
+    }
+}
+
+/// A package without a list of default members: the README's test command runs the tests of all crates.
+#[test]
+fn ci_runs_the_commands_of_the_readme() {
+    let (page, ci) = (text("README.md"), text(".ci/run"));
+    let commands: Vec<_> = fenced(&page, "sh").into_iter().flat_map(str::lines).collect();
+    assert!(commands.iter().any(|line| line.contains(" fly ")) && commands.iter().any(|line| line.contains("nextest")));
+    for command in commands {
+        assert!(ci.lines().any(|line| line.trim() == command), ".ci/run does not run the README's {command:?}");
+    }
+    assert!(!text("Cargo.toml").contains("default-members"), "the README's test command would leave crates out");
+}
+
+#[test]
+fn the_readme_names_every_command() {
+    let (page, help) = (text("README.md"), stdout(sunward(&["--help"])));
+    let listed =
+        help.split("Commands:\n").nth(1).expect("a list of commands").lines().take_while(|line| !line.is_empty());
+    let commands: Vec<_> = listed.filter_map(|line| line.split_whitespace().next()).filter(|c| *c != "help").collect();
+    assert!(commands.contains(&"fly"));
+    for command in commands {
+        assert!(page.contains(&format!("`sunward {command}`")), "the README does not tell of sunward {command}");
+    }
+}
+
+#[test]
+fn the_mission_of_the_readme_has_no_faults() {
+    let page = text("README.md");
+    let [mission] = fenced(&page, "toml")[..] else { panic!("the README holds one mission") };
+    let world = sunward::read(mission, "README.md").unwrap_or_else(|faults| panic!("{}", faults.to_text()));
+    assert_eq!((world.sites.len(), world.stations.len()), (1, 1));
+}
+
+/// A row's value in the summary table.
+fn value<'a>(table: &'a str, label: &str) -> &'a str {
+    let row = table.lines().find_map(|line| line.trim().strip_prefix(label)?.strip_prefix("  "));
+    row.unwrap_or_else(|| panic!("no row {label:?} in\n{table}")).trim()
+}
+
+/// The README with another table and its claim's numbers taken from there.
+fn with_table(page: &str, quoted: &str, table: &str) -> String {
+    let (claim, rest) = page.split_once("\n## ").expect("a claim before the first heading");
+    let claim =
+        CLAIMED.iter().fold(claim.to_owned(), |claim, label| claim.replace(value(quoted, label), value(table, label)));
+    format!("{claim}\n## {}", rest.replace(quoted, table))
+}
+
+#[test]
+fn the_readme_quotes_the_main_job() {
+    let page = text("README.md");
+    let main_job = fenced(&page, "sh")[0].split_once(" -- ").expect("a command through cargo").1;
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("readme");
+    let mut arguments: Vec<_> = main_job.split(' ').collect();
+    arguments.extend(["--quiet", "--out", folder.to_str().expect("UTF-8")]);
+    let printed = stdout(sunward(&arguments));
+    let (quoted, table) = (fenced(&page, "text")[0], printed.trim_end());
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(root().join("README.md"), with_table(&page, quoted, table)).expect("the README can be written");
+        return;
+    }
+    assert!(
+        quoted == table,
+        "the README's table is out of date: run the tests once with UPDATE_GOLDEN=1; now it is\n{table}"
+    );
+    let claim = page.split("\n## ").next().expect("a claim");
+    for label in CLAIMED {
+        assert!(
+            claim.contains(value(table, label)),
+            "the README's claim does not quote {label}: {}",
+            value(table, label)
+        );
+    }
+    let listed: BTreeSet<_> = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | ")).collect();
+    let listed: BTreeSet<_> =
+        listed.into_iter().map(|(file, _)| file.to_owned()).filter(|file| file.contains('.')).collect();
+    let entries = fs::read_dir(&folder).expect("the run folder");
+    let left: BTreeSet<_> =
+        entries.map(|entry| entry.expect("a file").file_name().into_string().expect("UTF-8")).collect();
+    assert_eq!(listed, left, "the README's list of the run folder against the folder");
+}

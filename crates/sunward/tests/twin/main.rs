@@ -1,0 +1,8 @@
+//! The coupled twin as a whole: missions go in as text, records and summaries come out.
+
+mod anchors;
+mod cli;
+mod defects;
+mod determinism;
+mod flight;
+mod keys;
