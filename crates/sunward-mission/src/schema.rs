@@ -249,6 +249,7 @@ fn write_sections(text: &mut String, specs: &[KeySpec], parent: &str) {
             for (word, keys) in words.iter().zip(variants) {
                 *text += &format!("\n### `{} = {:?}`\n\n{}\n", spec.name, word.word, word.doc.trim());
                 write_table(text, keys);
+                write_sections(text, keys, parent);
             }
         }
     }

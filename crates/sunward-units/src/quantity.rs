@@ -101,7 +101,8 @@ fn find_unit<Q: Quantity>(text: &str, name: &str) -> Result<&'static Unit, Quant
     if let Some(unit) = Q::UNITS.iter().find(|unit| unit.name == name) {
         return Ok(unit);
     }
-    let allowed = Q::UNITS.iter().map(|unit| unit.name).filter(|name| !name.is_empty()).collect::<Vec<_>>().join(", ");
+    let named = |unit: &Unit| if unit.name.is_empty() { "none" } else { unit.name };
+    let allowed = Q::UNITS.iter().map(named).collect::<Vec<_>>().join(", ");
     Err(if name.is_empty() {
         QuantityError::MissingUnit { dimension: Q::DIMENSION, text: text.to_owned(), allowed }
     } else {
