@@ -1,0 +1,122 @@
+//! Where shards lie: the edge of this crate, and the only place of it that touches files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::StudyError;
+
+/// Keeps shards by name.
+pub trait Store: Sync {
+    /// Names of all whole shards.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn list(&self) -> Result<BTreeSet<String>, StudyError>;
+    /// The content of a shard.
+    ///
+    /// # Errors
+    /// If it is not there or cannot be read.
+    fn read(&self, name: &str) -> Result<Vec<u8>, StudyError>;
+    /// Keeps a shard: whole, or not at all.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn write(&self, name: &str, content: &[u8]) -> Result<(), StudyError>;
+}
+
+/// Shards in memory, for studies that nobody needs to resume.
+#[derive(Debug, Default)]
+pub struct Memory(Mutex<BTreeMap<String, Vec<u8>>>);
+
+impl Memory {
+    fn shards(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for Memory {
+    fn list(&self) -> Result<BTreeSet<String>, StudyError> {
+        Ok(self.shards().keys().cloned().collect())
+    }
+    fn read(&self, name: &str) -> Result<Vec<u8>, StudyError> {
+        self.shards().get(name).cloned().ok_or_else(|| refused("read", name)(io::ErrorKind::NotFound.into()))
+    }
+    fn write(&self, name: &str, content: &[u8]) -> Result<(), StudyError> {
+        self.shards().insert(name.to_owned(), content.to_vec());
+        Ok(())
+    }
+}
+
+/// Shards as files of a folder. A shard is written beside its place under a hidden name, which ends in the writer's process number,
+/// and takes its own when it is complete.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// What a killed writer left.
+    torn: Vec<String>,
+}
+
+impl Folder {
+    /// The folder at `path`, made if it is not there.
+    ///
+    /// # Errors
+    /// If it cannot be made or read.
+    pub fn open(path: &Path) -> Result<Self, StudyError> {
+        let name = path.display().to_string();
+        fs::create_dir_all(path).map_err(refused("write", &name))?;
+        let torn = names(path)?.into_iter().filter(|name| name.starts_with('.') && name.contains(".partial-"));
+        Ok(Self { path: path.to_owned(), torn: torn.collect() })
+    }
+
+    /// Puts `content` at `place` by way of a hidden file.
+    fn put(&self, place: &Path, hidden: &Path, content: &[u8]) -> io::Result<()> {
+        let mut file = File::create(hidden)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(hidden, place)?;
+        File::open(&self.path)?.sync_all()
+    }
+}
+
+impl Store for Folder {
+    fn list(&self) -> Result<BTreeSet<String>, StudyError> {
+        let whole = names(&self.path)?.into_iter().filter(|name| !name.starts_with('.') && name.ends_with(".parquet"));
+        Ok(whole.collect())
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, StudyError> {
+        let path = self.path.join(name);
+        fs::read(&path).map_err(refused("read", &path.display().to_string()))
+    }
+
+    fn write(&self, name: &str, content: &[u8]) -> Result<(), StudyError> {
+        let hidden = format!(".{name}.partial-");
+        let place = self.path.join(name);
+        let partial = self.path.join(format!("{hidden}{}", std::process::id()));
+        self.put(&place, &partial, content).map_err(refused("write", &place.display().to_string()))?;
+        for torn in self.torn.iter().filter(|torn| torn.starts_with(&hidden)) {
+            let path = self.path.join(torn);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(refused("remove", &path.display().to_string())(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn names(folder: &Path) -> Result<Vec<String>, StudyError> {
+    let name = |entry: io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+    let list = || fs::read_dir(folder)?.map(name).collect::<io::Result<Vec<String>>>();
+    list().map_err(refused("list", &folder.display().to_string()))
+}
+
+fn refused(what: &'static str, name: &str) -> impl FnOnce(io::Error) -> StudyError + use<> {
+    let name = name.to_owned();
+    move |source| StudyError::Store { what, name, source }
+}

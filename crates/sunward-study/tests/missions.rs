@@ -1,0 +1,200 @@
+//! Missions as models: keys set anew, flown, and read.
+
+use sunward_catalog::Catalog;
+use sunward_study::distribution::{Distribution, Value};
+use sunward_study::mission::{Declarations, numbers};
+use sunward_study::*;
+
+const MISSION: &str = r#"# A comment that stays.
+[mission]
+name = "small"
+start = "2026-03-20T00:00:00Z"
+duration = "3 h"
+step = "60 s" # coarse
+seed = 1
+
+[[site]]
+name = "dawn"
+platform = "microsat-60kg"
+orbit.sun_synchronous = { altitude = "650 km", local_time = "12:00" }
+compute = { accelerator = "h100-pcie", count = 1 }
+
+[[job]]
+name = "train"
+kind = "training"
+parameters = 10_650_000
+tokens_per_step = 16_384
+steps = 100_000_000
+layers = 6
+width = 384
+context = 256
+precision = "bf16"
+utilisation = 0.35
+"#;
+
+fn model(metrics: &[&str]) -> MissionModel {
+    MissionModel::read(MISSION, "small.toml", Catalog::builtin(), metrics).unwrap()
+}
+
+fn declared(text: &str) -> Declarations {
+    Declarations::read(text, "study.toml").unwrap()
+}
+
+fn refused(text: &str) -> String {
+    model(&[]).space(&declared(text)).unwrap_err().to_string()
+}
+
+#[test]
+fn the_catalog_gives_ranges_and_the_mission_units() {
+    let space = model(&[])
+        .space(&declared(
+            r#"
+            [[assumption]]
+            key = "site[0].power.bus_load"
+            spread = "catalog"
+            cause = "maturity"
+            rank_correlation = 0.5
+            [[assumption]]
+            key = "mission.seed"
+            spread = { uniform = [1, 100] }
+            [[design]]
+            key = "site[0].orbit.sun_synchronous.altitude"
+            spread = { uniform = ["500 km", "0.8e6 m"] }
+            [[design]]
+            key = "site[0].compute.accelerator"
+            spread = { weighted = [["h100-pcie", 3], ["h100-sxm", 1]] }
+            "#,
+        ))
+        .unwrap();
+    let [load, seed, altitude, accelerator] = space.variables() else { panic!("four variables") };
+    let Distribution::Triangular { low, mode, high } = load.distribution else { panic!("{load:?}") };
+    assert!(0.0 < low && low < mode && mode < high, "{load:?}");
+    assert_eq!((load.unit.as_str(), load.role, load.whole), ("W", Role::Assumption, false));
+    assert_eq!(load.shared, Some(Shared { cause: "maturity".to_owned(), rank_correlation: 0.5 }));
+    assert!(seed.whole && seed.unit.is_empty());
+    assert_eq!(altitude.distribution, Distribution::Uniform { low: 500e3, high: 800e3 });
+    assert_eq!((altitude.unit.as_str(), altitude.role), ("m", Role::Design));
+    assert_eq!(accelerator.distribution.central(), Value::Word("h100-pcie".to_owned()));
+}
+
+#[test]
+fn values_are_set_where_their_keys_are() {
+    let model = model(&[]);
+    let space = model
+        .space(&declared(
+            r#"
+            [[design]]
+            key = "site[0].orbit.sun_synchronous.altitude"
+            spread = { values = ["500 km"] }
+            [[design]]
+            key = "site[0].thermal.radiator_area"
+            spread = { values = ["0.75 m2"] }
+            [[design]]
+            key = "site[0].compute.count"
+            spread = { values = [2] }
+            [[design]]
+            key = "job[0].utilisation"
+            spread = { values = ["50 %"] }
+            [[design]]
+            key = "mission.step"
+            spread = { values = ["2 min"] }
+            [[design]]
+            key = "environment.albedo"
+            spread = { values = [0.25] }
+            "#,
+        ))
+        .unwrap();
+    let point = Point { variables: space.variables(), values: &space.central() };
+    let text = model.text(point).unwrap();
+    assert!(text.starts_with("# A comment that stays.") && text.contains("step = \"120 s\" # coarse"), "{text}");
+    let world = sunward_mission::Mission::read(&text, "set.toml").unwrap().compile(&Catalog::builtin()).unwrap();
+    assert_eq!(world.designs[0].thermal.radiator_area.0, 0.75);
+    assert_eq!(world.designs[0].compute.count, 2);
+    assert_eq!((world.jobs[0].utilisation.0, world.albedo.0, world.steps), (0.5, 0.25, 90));
+    assert_eq!(model.fly(point).unwrap().record.tracks[0].time.len(), 90);
+    let altitude = model.fly(point).unwrap().record.tracks[0].altitude[0];
+    assert!((altitude.0 - 500e3).abs() < 30e3, "{altitude}");
+}
+
+#[test]
+fn what_a_mission_cannot_hold_is_refused_by_its_key() {
+    let one = |key: &str, spread: &str| refused(&format!("[[assumption]]\nkey = {key:?}\nspread = {spread}\n"));
+    assert_eq!(
+        one("site[0].thermal.radiator_aera", "\"catalog\""),
+        "no mission key is called \"site[0].thermal.radiator_aera\"; did you mean \"site[].thermal.radiator_area\"?"
+    );
+    assert!(one("site[0].array.cell.efficiency", "\"catalog\"").starts_with("no mission key is called"));
+    assert!(one("job[0].utilisation", "\"catalog\"").contains("0.35 has no range (source: mission)"));
+    assert!(one("site[1].array.area", "\"catalog\"").contains("no such assumption"));
+    let wrong = one("site[0].array.area", "{ uniform = [\"1 m\", \"2 m\"] }");
+    assert!(wrong.starts_with("cannot set site[0].array.area: unit \"m\" is not a unit of area"), "{wrong}");
+    assert!(one("site[0].array.area", "{ uniform = [1, 2] }").contains("has no unit"));
+    assert!(one("site[0].compute.count", "{ values = [1.5] }").contains("no whole number"));
+    assert!(one("site[0].compute.accelerator", "{ values = [7] }").contains("expected text"));
+    assert!(one("site[0].compute.accelerator", "{ uniform = [\"a\", \"b\"] }").contains("it takes words"));
+    let correlated =
+        refused("[[assumption]]\nkey = \"mission.seed\"\nspread = { uniform = [1, 2] }\nrank_correlation = 1\n");
+    assert!(correlated.contains("no cause"), "{correlated}");
+    let text = Declarations::read("[[assumptions]]\n", "s.toml").unwrap_err().to_string();
+    assert!(text.starts_with("s.toml is no study: ") && text.contains("assumptions"), "{text}");
+}
+
+#[test]
+fn metrics_are_the_numbers_of_the_summary() {
+    let model = model(&["work.computed", "energy.per_work", "bound.power", "jobs.train.progress"]);
+    let outcome = model.fly(Point { variables: &[], values: &[] }).unwrap();
+    let found = numbers(&outcome.summary);
+    assert_eq!(found["work.computed"], Some(outcome.summary.work.computed.0));
+    assert_eq!(found["heat.chip_max"], Some(outcome.summary.heat.chip_max.0));
+    let bound: f64 = found.iter().filter(|(name, _)| name.starts_with("bound.")).filter_map(|(_, share)| *share).sum();
+    assert!((bound - 1.0).abs() < 1e-9, "{bound}");
+    assert!(found["work.computed"].unwrap() > 0.0 && found["jobs.train.progress"].unwrap() > 0.0);
+    assert_eq!(model.metric_names().unwrap(), found.keys().cloned().collect::<Vec<_>>());
+    let metrics = model.run(Point { variables: &[], values: &[] }).unwrap();
+    assert_eq!(metrics[0], Some(outcome.summary.work.computed.0));
+    let typo = MissionModel::read(MISSION, "small.toml", Catalog::builtin(), &["work.deliverd"]).unwrap_err();
+    assert_eq!(typo.to_string(), "no metric is called \"work.deliverd\"; did you mean \"work.delivered\"?");
+}
+
+/// The array's area is the only source of power: more of it, more is generated. A load beyond the range of missions fails its run,
+/// and says so by key.
+#[test]
+fn a_sweep_of_missions_answers_and_keeps_its_failures() {
+    let model = model(&["energy.available", "work.computed"]);
+    let text = "[[design]]\nkey = \"site[0].array.area\"\nspread = { values = [\"0.5 m2\", \"1 m2\", \"200 km2\"] }\n";
+    let study = Study {
+        space: model.space(&declared(text)).unwrap(),
+        sampling: Sampling::Grid { levels: 1 },
+        seed: 0,
+        shard_runs: 2,
+    };
+    let table = sweep(&study, &model, &Memory::default(), &|_| Control::Continue).unwrap();
+    let available = table.metric("energy.available").unwrap();
+    let ratio = available[1].unwrap() / available[0].unwrap();
+    assert!((ratio - 2.0).abs() < 0.05, "{ratio}");
+    assert_eq!(available[2], None);
+    let error = table.errors[2].as_deref().unwrap();
+    assert!(error.contains("site[0].array.area: ") && error.contains("200 km2"), "{error}");
+}
+
+#[test]
+fn missions_are_optimised_and_brought_to_break_even() {
+    let model = model(&["energy.available"]);
+    let text = "[[design]]\nkey = \"site[0].array.area\"\nspread = { uniform = [\"0.2 m2\", \"4 m2\"] }\n";
+    let space = model.space(&declared(text)).unwrap();
+    let energy = |area: f64| {
+        let values = [Value::Number(area)];
+        let run = model.run(Point { variables: space.variables(), values: &values });
+        run.map(|metrics| metrics[0].unwrap()).map_err(|error| StudyError::Run { message: error.to_string() })
+    };
+    let wanted = energy(1.5).unwrap();
+    let found = break_even(|area| Ok(energy(area)? - wanted), 0.2, 4.0, 1e-6).unwrap();
+    assert!((found.value - 1.5).abs() < 1e-5, "{found:?}");
+}
+
+#[test]
+fn an_orbit_that_decays_is_told_with_its_cause() {
+    let text = MISSION.replace("orbit.sun_synchronous = { altitude = \"650 km\", local_time = \"12:00\" }", "");
+    let error = MissionModel::read(&text, "none.toml", Catalog::builtin(), &[]).unwrap_err().to_string();
+    assert!(error.starts_with("none.toml is at fault: ") && error.contains("orbit"), "{error}");
+}
