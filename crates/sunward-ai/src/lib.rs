@@ -4,5 +4,6 @@ pub mod draws;
 pub mod gemma;
 pub mod gpt;
 pub mod kernel;
+pub mod memo;
 pub mod payload;
 pub mod tensor_file;

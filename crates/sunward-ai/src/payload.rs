@@ -6,12 +6,16 @@
 //!
 //! **Not modelled**: upsets in the packed copy of the weights and in the code itself.
 
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 use sunward_units::{Bits, Flops};
-use sunward_work::payload::{Loss, Output, Payload, PayloadError, Progress, Upset};
+use sunward_work::payload::{Output, Payload, PayloadError, Progress, Upset};
 
 use crate::gpt::data::Part;
 use crate::gpt::sample::Sampling;
 use crate::gpt::train::{Buffers, Phase, Region, Trainer};
+use crate::memo::{Lineage, Memo, Step, Store};
 
 /// How an executed run follows a simulated job.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,17 +37,40 @@ pub struct Proxy {
 }
 
 /// A [`Trainer`] as the twin's payload.
-#[derive(Debug, Clone)]
+///
+/// Its state is a number of steps and the upsets that struck them; the buffers follow only when a step is not remembered.
+#[derive(Clone)]
 pub struct TrainingPayload {
     trainer: Trainer,
+    /// Where the trainer's buffers stand.
+    computed: Lineage,
     proxy: Proxy,
-    /// Operations granted and not yet turned into a step.
-    banked: f64,
+    start: Lineage,
+    state: State,
     pending: Vec<Upset>,
+    memo: Memo,
+    store: Arc<dyn Store>,
 }
 
-/// Bytes in front of the trainer's own checkpoint: the banked operations.
-const HEADER_BYTES: usize = 8;
+/// Everything that decides what comes next.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct State {
+    /// Operations granted and not yet turned into a step.
+    banked: f64,
+    /// Steps done.
+    steps: u64,
+    lineage: Lineage,
+    /// Steps that upsets struck, with what chose their bits.
+    struck: Vec<(u64, Vec<Struck>)>,
+}
+
+/// An [`Upset`] as a checkpoint keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Struck {
+    draw: u64,
+    memory_corrected: bool,
+}
+
 /// Bits of a character sent to the ground.
 const CHARACTER_BITS: f64 = 8.0;
 /// How likely tokens are picked in samples: nanoGPT's `sample.py` (temperature 0.8, top 200).
@@ -51,37 +78,126 @@ const SAMPLE_TEMPERATURE: f64 = 0.8;
 const SAMPLE_TOP_K: usize = 200;
 
 impl TrainingPayload {
-    /// A payload that makes `trainer` follow a simulated job.
+    /// A payload that makes `trainer`, which has made no step, follow a simulated job. Steps are remembered in `store`; `build` tells
+    /// programs that might compute them differently apart.
     #[must_use]
-    pub fn new(trainer: Trainer, proxy: Proxy) -> Self {
-        Self { trainer, proxy, banked: 0.0, pending: Vec::new() }
+    pub fn new(trainer: Trainer, proxy: Proxy, store: Arc<dyn Store>, build: u64) -> Self {
+        let corpus = trainer.corpus();
+        let described = format!(
+            "{:?} {:?} {:x} every {} over {} batches, {} tokens",
+            trainer.config(),
+            trainer.settings(),
+            corpus.digest(),
+            proxy.evaluate_interval,
+            proxy.evaluate_batches,
+            proxy.sample_tokens
+        );
+        let start = Lineage::start(&described, build);
+        let memo = Memo::load(store.as_ref(), start);
+        let state = State { banked: 0.0, steps: 0, lineage: start, struck: Vec::new() };
+        Self { trainer, computed: start, proxy, start, state, pending: Vec::new(), memo, store }
     }
 
-    /// The training run.
-    #[must_use]
-    pub fn trainer(&self) -> &Trainer {
-        &self.trainer
+    /// The training run, its buffers where the payload's state is.
+    ///
+    /// # Errors
+    /// As [`Payload::restore`].
+    pub fn trainer(&mut self) -> Result<&mut Trainer, PayloadError> {
+        self.catch_up()?;
+        Ok(&mut self.trainer)
     }
 
     fn flop_per_step(&self) -> f64 {
         self.proxy.job.0 / self.proxy.iterations as f64
     }
 
-    fn step(&mut self) -> (Loss, Vec<Output>) {
-        let strikes = std::mem::take(&mut self.pending);
+    /// One step, remembered or computed.
+    fn step(&mut self) -> Result<Step, PayloadError> {
+        let upsets = std::mem::take(&mut self.pending);
+        let next = self.state.lineage.step(&upsets);
+        let step = match self.memo.step(next) {
+            Some(step) => step.clone(),
+            None => {
+                self.catch_up()?;
+                let step = self.compute(&upsets);
+                self.computed = next;
+                self.memo.insert(next, step.clone());
+                if step.text.is_some() {
+                    let state = self.trainer.checkpoint();
+                    self.memo.keep(self.store.as_ref(), self.start, next, self.state.steps + 1, state);
+                }
+                step
+            }
+        };
+        if !upsets.is_empty() {
+            let struck = upsets.iter().map(|u| Struck { draw: u.draw, memory_corrected: u.memory_corrected });
+            self.state.struck.push((self.state.steps, struck.collect()));
+        }
+        (self.state.lineage, self.state.steps) = (next, self.state.steps + 1);
+        Ok(step)
+    }
+
+    /// Trains the trainer's next step.
+    fn compute(&mut self, upsets: &[Upset]) -> Step {
         let report = self.trainer.step_observed(|phase, buffers| {
-            for strike in strikes.iter().filter(|strike| moment(strike) == phase) {
+            for strike in upsets.iter().filter(|strike| moment(strike) == phase) {
                 flip(strike, buffers);
             }
         });
         let done = report.iteration + 1;
         let due = done % self.proxy.evaluate_interval == 0 || done == self.proxy.iterations;
-        let outputs = if due { self.look(done) } else { Vec::new() };
-        (Loss { step: report.iteration, value: report.loss }, outputs)
+        Step { number: report.iteration, loss: report.loss, text: due.then(|| self.look(done)) }
+    }
+
+    /// Brings the trainer's buffers to the payload's state: from the latest state kept on its way, else from the start.
+    fn catch_up(&mut self) -> Result<(), PayloadError> {
+        if self.computed == self.state.lineage {
+            return Ok(());
+        }
+        let way = self.way();
+        let kept =
+            way.iter().enumerate().rev().find_map(|(steps, (lineage, _))| Some((steps, self.memo.state(*lineage)?)));
+        let from = match kept {
+            Some((steps, state)) => {
+                let state = state.to_vec();
+                self.trainer
+                    .restore("remembered state", &state)
+                    .map_err(|error| PayloadError::Failed(error.to_string()))?;
+                steps
+            }
+            None => {
+                let (config, settings) = (*self.trainer.config(), *self.trainer.settings());
+                self.trainer = Trainer::new(config, settings, self.trainer.corpus_shared())
+                    .map_err(|error| PayloadError::Failed(error.to_string()))?;
+                0
+            }
+        };
+        for (_, upsets) in &way[from + 1..] {
+            self.compute(upsets);
+        }
+        self.computed = self.state.lineage;
+        Ok(())
+    }
+
+    /// Every lineage from the start to the payload's state, with the upsets that led to it.
+    fn way(&self) -> Vec<(Lineage, Vec<Upset>)> {
+        let mut way = vec![(self.start, Vec::new())];
+        let mut struck = self.state.struck.iter().peekable();
+        for number in 0..self.state.steps {
+            let upsets: Vec<Upset> = struck
+                .next_if(|(of, _)| *of == number)
+                .map(|(_, all)| {
+                    all.iter().map(|s| Upset { draw: s.draw, memory_corrected: s.memory_corrected }).collect()
+                })
+                .unwrap_or_default();
+            let lineage = way[number as usize].0.step(&upsets);
+            way.push((lineage, upsets));
+        }
+        way
     }
 
     /// Validation loss and a sample of generated text.
-    fn look(&mut self, done: u64) -> Vec<Output> {
+    fn look(&mut self, done: u64) -> String {
         let loss = self.trainer.evaluate(Part::Validation, self.proxy.evaluate_batches);
         let seed = self.trainer.settings().seed;
         let sampling = Sampling { temperature: SAMPLE_TEMPERATURE, top_k: SAMPLE_TOP_K, sample: done as u32, seed };
@@ -89,8 +205,7 @@ impl TrainingPayload {
             Ok(text) => text,
             Err(error) => format!("({error})"),
         };
-        let text = format!("step {done}, validation loss {loss:.4}: {}", sample.trim());
-        vec![Output { size: Bits(CHARACTER_BITS * text.len() as f64), text: Some(text) }]
+        format!("step {done}, validation loss {loss:.4}: {}", sample.trim())
     }
 }
 
@@ -124,29 +239,26 @@ fn flip(strike: &Upset, buffers: &mut Buffers) {
 impl Payload for TrainingPayload {
     fn advance(&mut self, granted: Flops, upsets: &[Upset]) -> Result<Progress, PayloadError> {
         self.pending.extend_from_slice(upsets);
-        self.banked += granted.0;
+        self.state.banked += granted.0;
         let mut progress = Progress { units: granted.0 / self.proxy.unit.0, ..Progress::default() };
         // Half a millionth of a step forgives the rounding of many small grants.
-        while self.banked >= self.flop_per_step() * (1.0 - 5e-7) && self.trainer.iteration() < self.proxy.iterations {
-            self.banked -= self.flop_per_step();
-            let (loss, outputs) = self.step();
-            progress.losses.push(loss);
-            progress.outputs.extend(outputs);
+        while self.state.banked >= self.flop_per_step() * (1.0 - 5e-7) && self.state.steps < self.proxy.iterations {
+            self.state.banked -= self.flop_per_step();
+            let step = self.step()?;
+            progress.losses.push(step.loss());
+            let say = |text: String| Output { size: Bits(CHARACTER_BITS * text.len() as f64), text: Some(text) };
+            progress.outputs.extend(step.text.map(say));
         }
         Ok(progress)
     }
 
     fn checkpoint(&self) -> Vec<u8> {
-        [self.banked.to_le_bytes().as_slice(), &self.trainer.checkpoint()].concat()
+        serde_json::to_vec(&self.state).expect("numbers and lists are JSON")
     }
 
     fn restore(&mut self, checkpoint: &[u8]) -> Result<(), PayloadError> {
-        let refused = |reason: String| PayloadError::Checkpoint { got: checkpoint.len(), reason };
-        let (header, rest) = checkpoint
-            .split_first_chunk::<HEADER_BYTES>()
-            .ok_or_else(|| refused(format!("it is shorter than its header of {HEADER_BYTES} bytes")))?;
-        self.trainer.restore("checkpoint", rest).map_err(|error| refused(error.to_string()))?;
-        self.banked = f64::from_le_bytes(*header);
+        self.state = serde_json::from_slice(checkpoint)
+            .map_err(|error| PayloadError::Checkpoint { got: checkpoint.len(), reason: error.to_string() })?;
         self.pending.clear();
         Ok(())
     }
@@ -168,11 +280,15 @@ impl Payload for TrainingPayload {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use sunward_work::payload::Loss;
 
     use super::*;
     use crate::gpt::config::{GptConfig, TrainConfig};
     use crate::gpt::data::Corpus;
+    use crate::memo::Forgetful;
 
     const PROXY: Proxy = Proxy {
         job: Flops(1e15),
@@ -186,12 +302,16 @@ mod tests {
     const STEP: Flops = Flops(1e15 / 20.0);
 
     fn payload() -> TrainingPayload {
+        payload_with(Arc::new(Forgetful))
+    }
+
+    fn payload_with(store: Arc<dyn Store>) -> TrainingPayload {
         let corpus = Arc::new(Corpus::generated(4000, 7));
         let vocabulary = corpus.vocabulary().size();
         let config = GptConfig { layers: 1, heads: 2, width: 16, context: 8, vocabulary };
         let settings =
             TrainConfig { batch: 2, iterations: PROXY.iterations, warmup: 2, seed: 7, ..TrainConfig::default() };
-        TrainingPayload::new(Trainer::new(config, settings, corpus).unwrap(), PROXY)
+        TrainingPayload::new(Trainer::new(config, settings, corpus).unwrap(), PROXY, store, 1)
     }
 
     fn losses(payload: &mut TrainingPayload, grant: Flops, calls: usize) -> Vec<Loss> {
@@ -250,5 +370,75 @@ mod tests {
             changed += usize::from(all.iter().zip(&clean).any(|(a, b)| a.value.to_bits() != b.value.to_bits()));
         }
         assert!(changed > 6, "only {changed} of 24 flips changed a loss");
+    }
+
+    /// A store in memory that counts how often it is asked to save.
+    #[derive(Default)]
+    struct Shelf(Mutex<BTreeMap<String, Vec<u8>>>);
+
+    impl Store for Shelf {
+        fn load(&self, name: &str) -> Option<Vec<u8>> {
+            self.0.lock().unwrap().get(name).cloned()
+        }
+        fn save(&self, name: &str, bytes: &[u8]) {
+            self.0.lock().unwrap().insert(name.to_owned(), bytes.to_vec());
+        }
+    }
+
+    fn weights(payload: &mut TrainingPayload) -> Vec<f32> {
+        payload.trainer().unwrap().buffers().region(Region::Weights).to_vec()
+    }
+
+    const UPSET: Upset = Upset { draw: 0x1234_5678_9ABC_DEF1, memory_corrected: false };
+
+    #[test]
+    fn an_interrupted_run_goes_on_to_the_same_losses_and_weights() {
+        let run = |payload: &mut TrainingPayload, calls: usize| -> Vec<Loss> {
+            (0..calls)
+                .flat_map(|call| {
+                    let upsets: &[Upset] = if call == 6 { &[UPSET] } else { &[] };
+                    payload.advance(STEP, upsets).unwrap().losses
+                })
+                .collect()
+        };
+        let mut whole = payload();
+        let expected = run(&mut whole, 20);
+        let shelf = Arc::new(Shelf::default());
+        // Killed after step 13: what was kept at step 10 is all that is left.
+        run(&mut payload_with(shelf.clone()), 13);
+        let mut resumed = payload_with(shelf.clone());
+        assert_eq!(run(&mut resumed, 20), expected);
+        assert_eq!(weights(&mut resumed), weights(&mut whole));
+        // A third run computes nothing: with the remembered state spoilt it still gives the same losses.
+        shelf.0.lock().unwrap().retain(|name, _| name.ends_with(".json"));
+        let mut repeated = payload_with(shelf);
+        assert_eq!(run(&mut repeated, 20), expected);
+        assert_ne!(repeated.computed, repeated.state.lineage, "no step was computed");
+        assert_eq!(weights(&mut repeated), weights(&mut whole), "and buffers can still be had");
+    }
+
+    #[test]
+    fn a_spoilt_store_costs_time_and_no_result() {
+        let expected = losses(&mut payload(), STEP, 20);
+        let shelf = Arc::new(Shelf::default());
+        losses(&mut payload_with(shelf.clone()), STEP, 20);
+        for bytes in shelf.0.lock().unwrap().values_mut() {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 0x40;
+            bytes.truncate(bytes.len() - 3);
+        }
+        assert_eq!(losses(&mut payload_with(shelf), STEP, 20), expected);
+    }
+
+    #[test]
+    fn a_roll_back_behind_an_upset_forgets_it() {
+        let clean = losses(&mut payload(), STEP, 12);
+        let mut payload = payload();
+        losses(&mut payload, STEP, 4);
+        let saved = payload.checkpoint();
+        payload.advance(STEP, &[UPSET]).unwrap();
+        losses(&mut payload, STEP, 3);
+        payload.restore(&saved).unwrap();
+        assert_eq!(losses(&mut payload, STEP, 8), clean[4..]);
     }
 }

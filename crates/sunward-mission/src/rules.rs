@@ -140,7 +140,8 @@ fn check_training(training: &Training, sink: &mut Sink) {
     }
     let (iterations, steps) = (&executed.iterations, &training.steps);
     if sink.sound(iterations) && sink.sound(steps) && **iterations > **steps {
-        let message = format!("iterations {} are more than the {} steps of the job they stand for", **iterations, **steps);
+        let message =
+            format!("iterations {} are more than the {} steps of the job they stand for", **iterations, **steps);
         conflict(sink, iterations, message);
     }
 }

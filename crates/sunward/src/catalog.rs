@@ -6,7 +6,7 @@ use sunward::Catalog;
 use sunward_catalog::EntryView;
 
 use crate::Failure;
-use crate::input::print_json;
+use crate::input::{print_json, print_text};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -64,8 +64,7 @@ fn list(catalog: &Catalog, kind: Option<&str>, as_json: bool) -> Result<(), Fail
     for entry in entries {
         table.add_row([&entry.kind, &entry.id, &entry.title]);
     }
-    println!("{table}");
-    Ok(())
+    print_text(&table.to_string())
 }
 
 fn show(catalog: &Catalog, name: &str, as_json: bool) -> Result<(), Failure> {
@@ -78,7 +77,6 @@ fn show(catalog: &Catalog, name: &str, as_json: bool) -> Result<(), Failure> {
     if as_json {
         return print_json(entry);
     }
-    println!("{} {}: {}", entry.kind, entry.id, entry.title);
     let mut table = table(&["value of", "value", "range", "kind", "source", "reason"]);
     for field in &entry.fields {
         let value = format!("{} {}", field.value, field.unit);
@@ -87,8 +85,7 @@ fn show(catalog: &Catalog, name: &str, as_json: bool) -> Result<(), Failure> {
             if field.date.is_empty() { field.source.clone() } else { format!("{} ({})", field.source, field.date) };
         table.add_row([&field.name, value.trim(), &range, &field.kind, &source, &field.reason]);
     }
-    println!("{table}");
-    Ok(())
+    print_text(&format!("{} {}: {}\n{table}", entry.kind, entry.id, entry.title))
 }
 
 fn table(header: &[&str]) -> Table {

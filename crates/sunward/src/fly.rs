@@ -1,15 +1,17 @@
 //! `sunward fly`: progress while it works, then a table, and a run folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use sunward::payloads::Payloads;
+use sunward::payloads::{FolderStore, Payloads};
 use sunward::{Control, Outcome, SimError, Status, World, run_folder};
+use sunward_ai::memo::{Forgetful, Store};
 
 use crate::Failure;
-use crate::input::{print_json, text, world};
+use crate::input::{print_json, print_text, text, world};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -27,6 +29,13 @@ pub(crate) struct Options {
     /// Model all work: train no network on this machine. A week of one satellite then takes a fraction of a second.
     #[arg(long, conflicts_with = "text")]
     modelled: bool,
+    /// Go on with an interrupted run from its last checkpoint; an error if there is none. Without it, steps already trained by the
+    /// same program for the same mission are used too, so a repeated run takes no time.
+    #[arg(long, conflicts_with_all = ["fresh", "modelled"])]
+    resume: bool,
+    /// Train everything anew, whatever was trained before.
+    #[arg(long)]
+    fresh: bool,
     /// Threads; by default one a core. The record is the same for any number.
     #[arg(long)]
     threads: Option<usize>,
@@ -40,12 +49,7 @@ pub(crate) fn fly(options: &Options) -> Result<(), Failure> {
     let world = world(&options.mission, &text).map_err(|faults| Failure::Input(faults.into()))?;
     let folder = options.out.clone().unwrap_or_else(|| default_folder(&options.mission));
     run_folder::check(&folder).map_err(Failure::input)?;
-    let payloads = if options.modelled {
-        Payloads::default()
-    } else {
-        let beside = options.mission.parent().unwrap_or(Path::new("."));
-        Payloads::of_world(&world, beside, options.text.as_deref()).map_err(Failure::input)?
-    };
+    let payloads = payloads(options, &world, &folder)?;
     let pool =
         rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build().map_err(Failure::run)?;
     let began = Instant::now();
@@ -55,12 +59,33 @@ pub(crate) fn fly(options: &Options) -> Result<(), Failure> {
     if options.json {
         print_json(&outcome.summary)?;
     } else {
-        println!("{}", sunward_report::summary_table(&outcome.summary));
+        print_text(&sunward_report::summary_table(&outcome.summary))?;
     }
     if !options.quiet {
         eprintln!("{}", closing_line(&world, flown, &folder));
     }
     Ok(())
+}
+
+/// Executed payloads, with the steps trained before where they may be used.
+fn payloads(options: &Options, world: &World, folder: &Path) -> Result<Payloads, Failure> {
+    if options.modelled {
+        return Ok(Payloads::default());
+    }
+    let trained = run_folder::beside(folder, "training");
+    if options.resume && !trained.exists() {
+        return Err(Failure::input(ResumeError { folder: trained }));
+    }
+    let store: Arc<dyn Store> = if options.fresh { Arc::new(Forgetful) } else { Arc::new(FolderStore::new(trained)) };
+    let mission_folder = options.mission.parent().unwrap_or(Path::new("."));
+    Payloads::of_world(world, mission_folder, options.text.as_deref(), &store).map_err(Failure::input)
+}
+
+/// There is no interrupted run to go on with.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing to resume: {folder} holds no checkpoint of an earlier run")]
+struct ResumeError {
+    folder: PathBuf,
 }
 
 /// A mission that asks for what the models do not hold is at fault; a payload that fails is a failed run.

@@ -44,14 +44,13 @@ pub(crate) fn check(path: &Path, as_json: bool) -> Result<(), Failure> {
         Ok(world) if as_json => print_json(&json!({"faults": [], "mission_hash": world.mission_hash})),
         Ok(world) => {
             let (sites, stations, jobs) = (world.sites.len(), world.stations.len(), world.jobs.len());
-            println!(
+            print_text(&format!(
                 "{}: no faults; {sites} site(s), {stations} station(s), {jobs} job(s), {} steps of {}, hash {}",
                 path.display(),
                 world.steps,
                 world.step.seconds(),
                 &world.mission_hash[..12]
-            );
-            Ok(())
+            ))
         }
         Err(faults) => {
             if as_json {
@@ -68,10 +67,13 @@ pub(crate) fn schema() -> Result<(), Failure> {
 
 /// Pretty JSON on stdout.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(Failure::run)?;
-    let mut out = io::stdout().lock();
+    print_text(&serde_json::to_string_pretty(value).map_err(Failure::run)?)
+}
+
+/// A text and a line end on stdout.
+pub(crate) fn print_text(text: &str) -> Result<(), Failure> {
     // A closed pipe (`| head`) is the reader's choice, not a failure.
-    match writeln!(out, "{text}") {
+    match writeln!(io::stdout().lock(), "{text}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::run(error)),
         _ => Ok(()),
     }

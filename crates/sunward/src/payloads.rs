@@ -8,6 +8,7 @@ use std::sync::Arc;
 use sunward_ai::gpt::config::{GptConfig, TrainConfig};
 use sunward_ai::gpt::data::Corpus;
 use sunward_ai::gpt::train::{TrainError, Trainer};
+use sunward_ai::memo::Store;
 use sunward_ai::payload::{Proxy, TrainingPayload};
 use sunward_mission::world::{Executed, Job, World};
 use sunward_units::Flops;
@@ -22,7 +23,9 @@ const EVALUATE_BATCHES: u32 = 20;
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
     /// The text cannot be read.
-    #[error("job {job:?} trains on {path}, which cannot be read as text; give a file, or leave `text` out to train on a generated corpus")]
+    #[error(
+        "job {job:?} trains on {path}, which cannot be read as text; give a file, or leave `text` out to train on a generated corpus"
+    )]
     Text {
         /// The job.
         job: String,
@@ -42,22 +45,28 @@ pub enum ExecuteError {
 }
 
 /// The training runs of a world's executed jobs, ready to start.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Payloads {
     executed: BTreeMap<u32, TrainingPayload>,
 }
 
 impl Payloads {
-    /// Sets up every executed job of a world. Texts are read from `folder`, or all from `text` where it is given.
+    /// Sets up every executed job of a world. Texts are read from `folder`, or all from `text` where it is given; executed steps are
+    /// remembered in `store`.
     ///
     /// # Errors
     /// A text that cannot be read or does not fit its network.
-    pub fn of_world(world: &World, folder: &Path, text: Option<&Path>) -> Result<Self, ExecuteError> {
+    pub fn of_world(
+        world: &World,
+        folder: &Path,
+        text: Option<&Path>,
+        store: &Arc<dyn Store>,
+    ) -> Result<Self, ExecuteError> {
         let mut executed = BTreeMap::new();
         for (index, job) in world.jobs.iter().enumerate() {
             if let Some(network) = &job.executed {
                 let corpus = corpus(job, network, world.seed, folder, text)?;
-                let payload = training(world, index as u32, job, network, corpus)?;
+                let payload = training(world, index as u32, job, network, corpus, store)?;
                 executed.insert(index as u32, payload);
             }
         }
@@ -106,6 +115,7 @@ fn training(
     job: &Job,
     network: &Executed,
     corpus: Arc<Corpus>,
+    store: &Arc<dyn Store>,
 ) -> Result<TrainingPayload, ExecuteError> {
     let &Executed { layers, heads, width, context, batch, iterations, evaluate_interval, sample_tokens, .. } = network;
     let config = GptConfig { layers, heads, width, context, vocabulary: corpus.vocabulary().size() };
@@ -129,5 +139,40 @@ fn training(
         evaluate_batches: EVALUATE_BATCHES,
         sample_tokens,
     };
-    Ok(TrainingPayload::new(trainer, proxy))
+    Ok(TrainingPayload::new(trainer, proxy, Arc::clone(store), build()))
+}
+
+/// Tells builds apart that might compute a step differently: the digest of the running program.
+fn build() -> u64 {
+    let program = std::env::current_exe().and_then(fs::read).unwrap_or_default();
+    xxhash_rust::xxh3::xxh3_64(&program)
+}
+
+/// A folder in which executed steps outlive the program.
+#[derive(Debug, Clone)]
+pub struct FolderStore {
+    folder: PathBuf,
+}
+
+impl FolderStore {
+    /// Keeps everything in `folder`, which is made when the first thing is saved.
+    #[must_use]
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+}
+
+impl Store for FolderStore {
+    fn load(&self, name: &str) -> Option<Vec<u8>> {
+        fs::read(self.folder.join(name)).ok()
+    }
+
+    fn save(&self, name: &str, bytes: &[u8]) {
+        let (whole, partial) = (self.folder.join(name), self.folder.join(format!(".{name}.partial")));
+        let saved = fs::create_dir_all(&self.folder)
+            .and_then(|()| fs::write(&partial, bytes))
+            .and_then(|()| fs::rename(&partial, &whole));
+        // The run does not depend on it: an interrupted one would only have to train these steps again.
+        drop(saved);
+    }
 }

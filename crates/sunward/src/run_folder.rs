@@ -22,11 +22,13 @@ pub enum FolderError {
         /// Why.
         source: std::io::Error,
     },
-    /// The folder holds something else.
-    #[error("{path} exists and is no run folder (it holds no summary.json); name another with --out")]
+    /// It is not a folder, or one that holds something else.
+    #[error("{path} exists and is no run folder ({why}); name another with --out")]
     Foreign {
         /// The folder.
         path: PathBuf,
+        /// What tells.
+        why: String,
     },
     /// The record could not be turned into tables or plots.
     #[error("cannot draw up the report")]
@@ -36,16 +38,34 @@ pub enum FolderError {
     Json(#[from] serde_json::Error),
 }
 
-/// Refuses a target that holds something other than a run.
+/// Refuses a target that holds something other than a run: replacing it would lose what is not ours.
 ///
 /// # Errors
 /// If it does.
 pub fn check(folder: &Path) -> Result<(), FolderError> {
-    let empty = || fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-    if folder.exists() && !folder.join("summary.json").is_file() && !empty() {
-        return Err(FolderError::Foreign { path: folder.to_owned() });
+    let foreign = |why: String| Err(FolderError::Foreign { path: folder.to_owned(), why });
+    if !folder.exists() {
+        return Ok(());
+    }
+    if !folder.is_dir() {
+        return foreign("it is a file".to_owned());
+    }
+    let mut names: Vec<String> = Vec::new();
+    for entry in fs::read_dir(folder).map_err(refused(folder))? {
+        names.push(entry.map_err(refused(folder))?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    if let Some(name) = names.iter().find(|name| !is_of_a_run(name)) {
+        return foreign(format!("it holds {name}"));
+    }
+    if !names.is_empty() && !names.iter().any(|name| name == "summary.json") {
+        return foreign("it holds no summary.json".to_owned());
     }
     Ok(())
+}
+
+fn is_of_a_run(name: &str) -> bool {
+    ["mission.toml", "summary.json", "report.html"].contains(&name) || name.ends_with(".parquet")
 }
 
 /// Writes the run to `folder`, replacing an earlier run there.
@@ -95,7 +115,9 @@ fn assumptions(world: &World) -> Vec<sunward_report::Assumption> {
     world.assumptions.iter().map(row).collect()
 }
 
-fn beside(folder: &Path, suffix: &str) -> PathBuf {
+/// The hidden folder beside a run folder that serves `suffix`.
+#[must_use]
+pub fn beside(folder: &Path, suffix: &str) -> PathBuf {
     let name = folder.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
     folder.with_file_name(format!(".{name}.{suffix}"))
 }

@@ -68,7 +68,7 @@ fn to_half(x: f32) -> u16 {
 /// The number that a half-precision pattern stands for; infinities and not-a-numbers read as 65,536 and more.
 #[inline(always)]
 fn from_half(half: u16) -> f32 {
-    let bits = u32::from(half & 0x7FFF) << 13 | u32::from(half & 0x8000) << 16;
+    let bits = (i32::from(half.cast_signed()) << 13).cast_unsigned() & 0x8FFF_E000; // the sign goes to the top
     f32::from_bits(bits) * f32::from_bits((127 + 112) << 23)
 }
 
@@ -252,7 +252,11 @@ impl<'a> Form for Half<'a> {
     }
     #[inline(always)]
     fn widen(row: Self::Row, block: usize) -> [f32; BLOCK] {
-        row[block].map(from_bf16)
+        let mut wide = [0.0; BLOCK];
+        for (wide, half) in wide.iter_mut().zip(&row[block]) {
+            *wide = from_bf16(*half);
+        }
+        wide
     }
 }
 
@@ -283,7 +287,11 @@ impl<'a> Form for Quants<'a> {
     #[inline(always)]
     fn widen((quants, scales): Self::Row, block: usize) -> [f32; BLOCK] {
         let scale = from_half(scales[block]);
-        quants[block].map(|quant| f32::from(quant) * scale)
+        let mut wide = [0.0; BLOCK];
+        for (wide, quant) in wide.iter_mut().zip(&quants[block]) {
+            *wide = f32::from(*quant) * scale;
+        }
+        wide
     }
 }
 
@@ -367,13 +375,22 @@ impl<F: Form, P: FnMut(usize, usize, f32)> Dots<'_, F, P> {
     #[inline(always)]
     fn tile<S: Simd, const HEIGHT: usize, const WIDTH: usize>(&mut self, simd: S, row: usize, token: usize) {
         let blocks = self.form.blocks();
-        let weights: [F::Row; HEIGHT] = std::array::from_fn(|h| self.form.row(row + h));
-        let x: [&[[f32; BLOCK]]; WIDTH] = std::array::from_fn(|w| &self.x[(token + w) * blocks..][..blocks]);
+        let mut weights = [self.form.row(row); HEIGHT];
+        for (h, weights) in weights.iter_mut().enumerate() {
+            *weights = self.form.row(row + h);
+        }
+        let mut x = [&self.x[token * blocks..][..blocks]; WIDTH];
+        for (w, x) in x.iter_mut().enumerate() {
+            *x = &self.x[(token + w) * blocks..][..blocks];
+        }
         let mut lanes = [[[0.0; LANES]; WIDTH]; HEIGHT];
         for first in (0..LANES).step_by(S::F32_LANES) {
             let mut sums = [[simd.splat_f32s(0.0); WIDTH]; HEIGHT];
             for block in 0..blocks {
-                let wide: [[f32; BLOCK]; HEIGHT] = std::array::from_fn(|h| F::widen(weights[h], block));
+                let mut wide = [[0.0; BLOCK]; HEIGHT];
+                for (wide, weights) in wide.iter_mut().zip(&weights) {
+                    *wide = F::widen(*weights, block);
+                }
                 for lane in [first, LANES + first] {
                     for (w, x) in x.iter().enumerate() {
                         let x = S::as_simd_f32s(&x[block][lane..lane + S::F32_LANES]).0[0];

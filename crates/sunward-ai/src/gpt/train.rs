@@ -242,8 +242,8 @@ impl Trainer {
             let layout = AdapterLayout::new(config, &self.layout);
             let mut adapters = vec![0.0; layout.elements()];
             from.fill("", &layout.tensors, &mut adapters)?;
-            let weights = self.buffers.region_mut(Region::Weights);
-            layout.merge(&weights.to_vec(), &adapters, weights);
+            let base = self.buffers.region(Region::Weights).to_vec();
+            layout.merge(&base, &adapters, self.buffers.region_mut(Region::Weights));
         }
         Ok(())
     }
@@ -264,6 +264,12 @@ impl Trainer {
     #[must_use]
     pub fn corpus(&self) -> &Corpus {
         &self.corpus
+    }
+
+    /// The text, to share.
+    #[must_use]
+    pub fn corpus_shared(&self) -> Arc<Corpus> {
+        Arc::clone(&self.corpus)
     }
 
     /// Steps done.

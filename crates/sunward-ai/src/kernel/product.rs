@@ -92,7 +92,7 @@ fn transposed(rows: [[f32; ROWS]; ROWS]) -> [[f32; ROWS]; ROWS] {
     #[cfg(target_arch = "x86_64")]
     if let Some(simd) = pulp::x86::V3::try_new() {
         let avx = simd.avx;
-        let r = rows.map(|row| pulp::cast::<_, std::arch::x86_64::__m256>(row));
+        let r = rows.map(pulp::cast::<_, std::arch::x86_64::__m256>);
         let pair = |a, b| [avx._mm256_unpacklo_ps(a, b), avx._mm256_unpackhi_ps(a, b)];
         let [[a, b], [c, d], [e, f], [g, h]] = [pair(r[0], r[1]), pair(r[2], r[3]), pair(r[4], r[5]), pair(r[6], r[7])];
         let quad = |a, b| [avx._mm256_shuffle_ps::<0x44>(a, b), avx._mm256_shuffle_ps::<0xEE>(a, b)];

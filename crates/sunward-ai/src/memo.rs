@@ -1,0 +1,140 @@
+//! Executed steps remembered, so that a run that was interrupted goes on and a run that is repeated takes no time.
+//!
+//! Training is deterministic: the state after n steps follows from the network, its settings, its text and the upsets that struck it on
+//! the way. A [`Lineage`] is the digest of exactly that, and the key under which results are kept.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sunward_work::payload::{Loss, Upset};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// Digest of everything that decided a state of training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Lineage(pub u64);
+
+impl Lineage {
+    /// The state before the first step of the run that `description` describes, computed by the program `build`.
+    #[must_use]
+    pub fn start(description: &str, build: u64) -> Self {
+        Self(xxh3_64_with_seed(description.as_bytes(), build))
+    }
+
+    /// The state one step on, with these upsets during it.
+    #[must_use]
+    pub fn step(self, upsets: &[Upset]) -> Self {
+        let bytes: Vec<u8> = upsets
+            .iter()
+            .flat_map(|upset| upset.draw.to_le_bytes().into_iter().chain([u8::from(upset.memory_corrected)]))
+            .collect();
+        Self(xxh3_64_with_seed(&bytes, self.0))
+    }
+}
+
+/// What a step gave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its number, from 0.
+    pub number: u64,
+    /// Its loss.
+    pub loss: f64,
+    /// What it said to the ground, if an evaluation was due.
+    pub text: Option<String>,
+}
+
+impl Step {
+    /// The loss as the twin takes it.
+    #[must_use]
+    pub fn loss(&self) -> Loss {
+        Loss { step: self.number, value: self.loss }
+    }
+}
+
+/// Where steps and states outlive the program. Saving is best effort: a store that fails loses time, never a result.
+pub trait Store: Send + Sync {
+    /// The bytes last saved under `name`, if they are all there.
+    fn load(&self, name: &str) -> Option<Vec<u8>>;
+    /// Saves bytes under `name`, all or nothing.
+    fn save(&self, name: &str, bytes: &[u8]);
+}
+
+/// A store that keeps nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Forgetful;
+
+impl Store for Forgetful {
+    fn load(&self, _name: &str) -> Option<Vec<u8>> {
+        None
+    }
+    fn save(&self, _name: &str, _bytes: &[u8]) {}
+}
+
+/// Steps by the lineage they lead to, and the latest states by theirs.
+#[derive(Debug, Clone, Default)]
+pub struct Memo {
+    steps: BTreeMap<Lineage, Step>,
+    states: BTreeMap<Lineage, (u64, Vec<u8>)>,
+}
+
+/// States kept in memory: the latest ones, for roll-backs.
+const STATES_MAX: usize = 3;
+
+impl Memo {
+    /// What the store holds of the run that starts at `start`; empty where it holds nothing that can be read.
+    #[must_use]
+    pub fn load(store: &dyn Store, start: Lineage) -> Self {
+        let steps = store
+            .load(&steps_name(start))
+            .and_then(|bytes| serde_json::from_slice::<Vec<(Lineage, Step)>>(&bytes).ok());
+        let mut memo = Self { steps: steps.unwrap_or_default().into_iter().collect(), states: BTreeMap::new() };
+        if let Some((lineage, number, state)) = store.load(&state_name(start)).and_then(read_state) {
+            memo.states.insert(lineage, (number, state));
+        }
+        memo
+    }
+
+    /// The step that leads to `lineage`.
+    #[must_use]
+    pub fn step(&self, lineage: Lineage) -> Option<&Step> {
+        self.steps.get(&lineage)
+    }
+
+    /// Remembers a step.
+    pub fn insert(&mut self, lineage: Lineage, step: Step) {
+        self.steps.insert(lineage, step);
+    }
+
+    /// The state kept at `lineage`.
+    #[must_use]
+    pub fn state(&self, lineage: Lineage) -> Option<&[u8]> {
+        self.states.get(&lineage).map(|(_, state)| state.as_slice())
+    }
+
+    /// Keeps the state after `number` steps, and saves everything.
+    pub fn keep(&mut self, store: &dyn Store, start: Lineage, lineage: Lineage, number: u64, state: Vec<u8>) {
+        let header = [lineage.0.to_le_bytes(), number.to_le_bytes(), xxh3_64_with_seed(&state, number).to_le_bytes()];
+        store.save(&state_name(start), &[header.concat(), state.clone()].concat());
+        let steps: Vec<(Lineage, &Step)> = self.steps.iter().map(|(lineage, step)| (*lineage, step)).collect();
+        store.save(&steps_name(start), &serde_json::to_vec(&steps).unwrap_or_default());
+        self.states.insert(lineage, (number, state));
+        while self.states.len() > STATES_MAX {
+            let oldest = self.states.iter().min_by_key(|(_, (number, _))| *number).map(|(lineage, _)| *lineage);
+            oldest.and_then(|lineage| self.states.remove(&lineage));
+        }
+    }
+}
+
+fn steps_name(start: Lineage) -> String {
+    format!("{:016x}.steps.json", start.0)
+}
+
+fn state_name(start: Lineage) -> String {
+    format!("{:016x}.state", start.0)
+}
+
+fn read_state(bytes: Vec<u8>) -> Option<(Lineage, u64, Vec<u8>)> {
+    let word = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+    let (lineage, number, digest) = (Lineage(word(0)?), word(8)?, word(16)?);
+    let state = bytes[24..].to_vec();
+    (xxh3_64_with_seed(&state, number) == digest).then_some((lineage, number, state))
+}
