@@ -56,8 +56,7 @@ fn run_to_the_end(mut trainer: Trainer) {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let name = arguments.first().map_or("small", String::as_str);
-    let mut trainer =
-        trainer(name, arguments.get(2), arguments.get(3).map_or(1337, |seed| seed.parse().expect("a seed")));
+    let mut trainer = trainer(name, arguments.get(2), arguments.get(3).map_or(1, |seed| seed.parse().expect("a seed")));
     if arguments.get(1).is_some_and(|steps| steps == "run") {
         return run_to_the_end(trainer);
     }

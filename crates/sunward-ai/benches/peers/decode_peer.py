@@ -2,7 +2,7 @@
 
 Written with llama-cpp-python 0.3.36 (built from source for this processor) and gguf 0.19.0.
 Build first: cargo build --release -p sunward-ai --bench decode
-Command: python decode_peer.py PATH_OF_THE_BENCH_BINARY FOLDER [ROUNDS]
+Command: python decode_peer.py PATH_OF_THE_BENCH_BINARY FOLDER [ROUNDS] [THREADS]
 
 Writes into FOLDER, if they are not there, a random network of the shape of Gemma 3 270M twice: config.json with bf16 safetensors
 for us, which are rounded to 8 bits on loading, and the same rounded to Q8_0 in GGUF for llama.cpp. Each round decodes 64
@@ -13,6 +13,7 @@ llama.cpp also rounds activations to 8 bits, so that they need not all.
 
 import ctypes
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -25,7 +26,7 @@ import llama_cpp
 import numpy as np
 
 LAYERS, WIDTH, HEADS, HEAD, INNER, VOCABULARY, WINDOW = 18, 640, 4, 256, 2048, 262_144, 512
-PROMPT, TOKENS, THREADS = 64, 64, 2
+PROMPT, TOKENS = 64, 64
 
 MATRICES = {
     "self_attn.q_proj": ("attn_q", (HEADS * HEAD, WIDTH)),
@@ -118,14 +119,17 @@ def write(folder):
             file.write(x.tobytes())
 
 
-def ours(binary, folder):
-    lines = subprocess.run([binary, "int8", folder], capture_output=True, text=True, check=True).stdout.splitlines()
+def ours(binary, folder, threads):
+    settings = os.environ | {"RAYON_NUM_THREADS": str(threads)}
+    ran = subprocess.run([binary, "int8", folder], capture_output=True, text=True, check=True, env=settings)
+    lines = ran.stdout.splitlines()
     measured = json.loads(lines[0])
     return measured["tokens_per_s"], measured["tokens_per_cpu_s"], json.loads(lines[1]), lines[0]
 
 
 class LlamaCpp:
-    def __init__(self, path):
+    def __init__(self, path, threads):
+        self.threads = threads
         llama_cpp.llama_backend_init()
         self.quiet = llama_cpp.llama_log_callback(lambda *_: None)
         llama_cpp.llama_log_set(self.quiet, ctypes.c_void_p(0))
@@ -134,7 +138,7 @@ class LlamaCpp:
 
     def run(self):
         settings = llama_cpp.llama_context_default_params()
-        settings.n_ctx, settings.n_threads, settings.n_threads_batch = PROMPT + TOKENS, THREADS, THREADS
+        settings.n_ctx, settings.n_threads, settings.n_threads_batch = PROMPT + TOKENS, self.threads, self.threads
         context = llama_cpp.llama_init_from_model(self.model, settings)
         tokens = [self.step(context, [(i * 7919 + 13) % VOCABULARY for i in range(PROMPT)])]
         wall, cpu = time.perf_counter(), cpu_seconds()
@@ -145,8 +149,8 @@ class LlamaCpp:
         return (TOKENS - 1) / wall, (TOKENS - 1) / cpu, tokens
 
     def step(self, context, tokens):
-        batch = llama_cpp.llama_batch_get_one((llama_cpp.llama_token * len(tokens))(*tokens), len(tokens))
-        assert llama_cpp.llama_decode(context, batch) == 0
+        held = (llama_cpp.llama_token * len(tokens))(*tokens)  # the batch keeps only its address
+        assert llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(held, len(tokens))) == 0
         logits = np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(context, -1), shape=(VOCABULARY,))
         return int(logits.argmax())
 
@@ -161,11 +165,13 @@ def main():
     rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 3
     if not (folder / "model.gguf").exists():
         write(folder)
-    peer = LlamaCpp(folder / "model.gguf")
+    threads = int(sys.argv[4]) if len(sys.argv) > 4 else 2
+    peer = LlamaCpp(folder / "model.gguf", threads)
+    print("llama.cpp:", llama_cpp.llama_print_system_info().decode())
     best = lambda runs: (max(run[0] for run in runs), max(run[1] for run in runs), runs[0][2])
     pairs = []
     for _ in range(rounds):
-        a, b = ours(binary, str(folder)), best([peer.run() for _ in range(3)])
+        a, b = ours(binary, str(folder), threads), best([peer.run() for _ in range(3)])
         print(f"ours {a[0]:.1f}/s, {a[1]:.1f}/CPU-s; llama.cpp {b[0]:.1f}/s, {b[1]:.1f}/CPU-s; {a[3]}", flush=True)
         pairs.append((a, b))
     ratio = lambda i: statistics.median(a[i] for a, _ in pairs) / statistics.median(b[i] for _, b in pairs)

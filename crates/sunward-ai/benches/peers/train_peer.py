@@ -17,7 +17,7 @@ import time
 
 CONFIGS = {
     "small": dict(layers=4, heads=4, width=128, context=64, batch=12, steps=100, torch_steps=30),
-    "characters": dict(layers=6, heads=6, width=384, context=256, batch=64, steps=2, torch_steps=2),
+    "characters": dict(layers=6, heads=6, width=384, context=256, batch=64, steps=2, torch_steps=1),
 }
 VOCABULARY = 65
 

@@ -246,7 +246,7 @@ fn fine_tuning_continues_from_the_weights_and_adapters_leave_them_alone() {
         let before = tuned.evaluate(Part::Validation, 4);
         (0..120).for_each(|_| _ = tuned.step());
         let after = tuned.evaluate(Part::Validation, 4);
-        assert!(after < before - 0.3, "{adapters:?}: {before} to {after}");
+        assert!(after < before - 0.15, "{adapters:?}: {before} to {after}");
         let kept = tuned.buffers.region(Region::Weights) == base.buffers.region(Region::Weights);
         assert_eq!(kept, adapters.is_some());
         let resumed = Trainer::resume("tuned", &tuned.checkpoint(), Arc::clone(&other)).unwrap();
