@@ -14,7 +14,7 @@ use sunward_sim::record::{FleetTrack, Record, Track};
 
 pub use html::render;
 pub use parquet::tables;
-pub use terminal::summary_table;
+pub use terminal::{jobs_table, summary_table};
 
 /// A value the run stands on that a reader may doubt: one row of the report's table of assumptions.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -153,6 +153,7 @@ fn transfers_table(record: &Record) -> Table {
     );
     let word = |direction| if direction == Direction::Up { "up" } else { "down" };
     table.text("direction", transfers.iter().map(|transfer| Some(word(transfer.direction))));
+    table.instants("ready", transfers.iter().map(|transfer| Some(transfer.ready)));
     table.instants("begin", transfers.iter().map(|transfer| Some(transfer.begin)));
     table.instants("end", transfers.iter().map(|transfer| Some(transfer.end)));
     table.quantities("data", transfers.iter().map(|transfer| transfer.data));

@@ -2,10 +2,11 @@
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, Table, TableComponent};
+use sunward_sim::record::{Event, EventKind, Record};
 use sunward_sim::summary::Summary;
 
 use crate::html::main_bound;
-use crate::text::{count, duration, energy, grouped, percent, plural, prefixed, residual, temperature};
+use crate::text::{count, duration, energy, grouped, percent, plural, prefixed, residual, state_word, temperature};
 
 /// The summary as aligned text without colour, two columns wide.
 #[must_use]
@@ -27,6 +28,42 @@ pub fn summary_table(summary: &Summary) -> String {
     }
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n")
+}
+
+/// One line a job, and below it the last text that came down from it.
+#[must_use]
+pub fn jobs_table(record: &Record) -> String {
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY);
+    for part in [TableComponent::HorizontalLines, TableComponent::MiddleIntersections] {
+        table.remove_style(part);
+    }
+    table.set_header(["job", "kind", "state", "done", "made", "down", "lost", "busy"]);
+    for job in &record.jobs {
+        table.add_row([
+            job.name.clone(),
+            job.kind.clone(),
+            state_word(job.state).to_owned(),
+            percent(job.progress),
+            format!("{} {}", count(job.units), job.unit),
+            count(job.units_delivered),
+            job.work_lost.to_string(),
+            duration(job.busy),
+        ]);
+    }
+    let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    for (index, job) in record.jobs.iter().enumerate() {
+        lines.extend(job.proxy.iter().map(|proxy| format!("{}: {proxy}", job.name)));
+        lines.extend(last_text(record, index as u32).map(|text| format!("{}, {text}", job.name)));
+    }
+    lines.join("\n")
+}
+
+/// The last text of a job that reached the ground, with its delays.
+fn last_text(record: &Record, job: u32) -> Option<String> {
+    let of_job = |event: &&Event| event.kind == EventKind::Sample && event.job == Some(job);
+    let texts = record.events.iter().rev().filter(of_job);
+    texts.map(|event| event.detail.clone()).find(|detail| !detail.starts_with("(waited"))
 }
 
 fn rows(summary: &Summary) -> Vec<(&'static str, String)> {

@@ -254,6 +254,8 @@ pub(crate) struct Item {
     pub(crate) job: u32,
     pub(crate) cargo: Cargo,
     pub(crate) size: Bits,
+    /// When it was ready to be sent.
+    pub(crate) ready: Instant,
 }
 
 #[cfg(test)]

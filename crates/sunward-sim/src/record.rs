@@ -326,7 +326,9 @@ pub struct Transfer {
     pub station: u32,
     /// Which way.
     pub direction: Direction,
-    /// First bit sent.
+    /// When the data was there to be sent.
+    pub ready: Instant,
+    /// First chance in the contact that finished it.
     pub begin: Instant,
     /// Last bit received, light time included.
     pub end: Instant,

@@ -137,7 +137,7 @@ impl<'w> SiteRun<'w> {
             let at = self.jobs.partition_point(|other| rank(self.world, other.index) <= rank(self.world, index));
             self.jobs.insert(at, run);
             if job.input.0 > 0.0 {
-                self.up.push(Item { job: index, cargo: Cargo::Input, size: job.input }, job.priority, now);
+                self.up.push(Item { job: index, cargo: Cargo::Input, size: job.input, ready: now }, job.priority);
             }
         }
         self.slots.clone_from(&plan.slots);
@@ -272,7 +272,7 @@ impl<'w> SiteRun<'w> {
         let up = demand.input_per_unit() * units;
         if up.0 > 0.0 {
             self.jobs[slot].arrived.add(now, units);
-            self.up.push(Item { job: index, cargo: Cargo::Requests(units), size: up }, priority, now);
+            self.up.push(Item { job: index, cargo: Cargo::Requests(units), size: up, ready: now }, priority);
             return;
         }
         let size = demand.stored_per_unit() * units;
@@ -324,7 +324,7 @@ impl<'w> SiteRun<'w> {
         let (down, arrivals) = self.down.carry(&down_opening);
         for arrival in arrivals {
             self.transfers.push(transfer(&arrival, self.index, slot.station, Direction::Down));
-            self.landed(arrival.item, arrival.end);
+            self.landed(arrival.item, arrival.end, arrival.light);
         }
         let (up, arrivals) = self.up.carry(&opening(link.up.rate(Meters(range))));
         for arrival in arrivals {
@@ -353,7 +353,7 @@ impl<'w> SiteRun<'w> {
     }
 
     /// Data has come to the ground.
-    fn landed(&mut self, item: Item, at: Instant) {
+    fn landed(&mut self, item: Item, at: Instant, light: Seconds) {
         let index = self.index;
         let Some(run) = self.jobs.iter_mut().find(|run| run.index == item.job) else { return };
         match item.cargo {
@@ -363,16 +363,20 @@ impl<'w> SiteRun<'w> {
             }
             Cargo::Units(units) => run.delivered.add(at, units),
             Cargo::Sample(text) => {
-                self.events.push(event(at, index, EventKind::Sample, Some(item.job), text.unwrap_or_default()));
+                let waited = (at - item.ready).seconds() - light;
+                let delays = format!("(waited {:.1} min for contact and queue, {:.1} ms of light)", waited.0 / 60.0, light.0 * 1e3);
+                let detail = text.map_or_else(|| delays.clone(), |text| format!("{text}\n{delays}"));
+                self.events.push(event(at, index, EventKind::Sample, Some(item.job), detail));
             }
             Cargo::Input | Cargo::Requests(_) => unreachable!("inputs and requests do not come down"),
         }
     }
 
-    fn send(&mut self, item: Item, priority: u8, now: Instant) {
+    fn send(&mut self, item: Item, priority: u8) {
         self.totals.made += item.size;
-        if let Some(item) = self.down.push(item, priority, now) {
-            self.landed(item, now);
+        if let Some(item) = self.down.push(item, priority) {
+            let at = item.ready;
+            self.landed(item, at, Seconds::ZERO);
         }
     }
 
@@ -509,15 +513,15 @@ impl<'w> SiteRun<'w> {
             self.events.push(event(now, self.index, EventKind::Checkpoint, Some(index), String::new()));
         }
         for output in progress.outputs {
-            self.send(Item { job: index, cargo: Cargo::Sample(output.text), size: output.size }, priority, now);
+            self.send(Item { job: index, cargo: Cargo::Sample(output.text), size: output.size, ready: now }, priority);
         }
         if job.demand.units_total().is_none() {
             let size = job.demand.output_per_unit() * units;
-            self.send(Item { job: index, cargo: Cargo::Units(units), size }, priority, now);
+            self.send(Item { job: index, cargo: Cargo::Units(units), size, ready: now }, priority);
         }
         if let (true, Some(at)) = (done, finished) {
             self.events.push(event(at, self.index, EventKind::JobFinished, Some(index), String::new()));
-            self.send(Item { job: index, cargo: Cargo::Result, size: job.output }, priority, at);
+            self.send(Item { job: index, cargo: Cargo::Result, size: job.output, ready: at }, priority);
         }
         Ok(())
     }
@@ -714,6 +718,7 @@ fn transfer(arrival: &crate::traffic::Arrival, site: u32, station: u32, directio
         site,
         station,
         direction,
+        ready: arrival.item.ready,
         begin: arrival.begin,
         end: arrival.end,
         data: arrival.item.size,

@@ -36,11 +36,11 @@ pub(crate) struct Opening {
 
 impl Queue {
     /// Queues an item; one of no size is not queued and handed back.
-    pub(crate) fn push(&mut self, item: Item, priority: u8, now: Instant) -> Option<Item> {
+    pub(crate) fn push(&mut self, item: Item, priority: u8) -> Option<Item> {
         if item.size.0 <= 0.0 {
             return Some(item);
         }
-        match self.queue.push(item.size, priority, now) {
+        match self.queue.push(item.size, priority, item.ready) {
             Ok(id) => {
                 self.items.insert(id.0, item);
                 None
@@ -95,7 +95,7 @@ mod tests {
     use crate::job::Cargo;
 
     fn item(bits: f64) -> Item {
-        Item { job: 0, cargo: Cargo::Result, size: Bits(bits) }
+        Item { job: 0, cargo: Cargo::Result, size: Bits(bits), ready: Instant(0) }
     }
 
     fn opening(seconds: i64, rate: f64) -> Opening {
@@ -111,8 +111,8 @@ mod tests {
     #[test]
     fn an_item_arrives_when_its_last_bit_does_and_light_takes_its_time() {
         let mut queue = Queue::default();
-        queue.push(item(500.0), 5, Instant(0));
-        queue.push(item(300.0), 9, Instant(0));
+        queue.push(item(500.0), 5);
+        queue.push(item(300.0), 9);
         let (bits, arrivals) = queue.carry(&opening(10, 100.0));
         assert_eq!(bits, Bits(800.0));
         let ends: Vec<f64> = arrivals.iter().map(|a| (a.end - Instant(0)).seconds().0).collect();
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_waits_for_the_next_opening() {
         let mut queue = Queue::default();
-        queue.push(item(1500.0), 5, Instant(0));
+        queue.push(item(1500.0), 5);
         assert!(queue.carry(&opening(10, 100.0)).1.is_empty());
         assert_eq!(queue.remaining(), Bits(500.0));
         let (bits, arrivals) = queue.carry(&opening(10, 100.0));
@@ -132,6 +132,6 @@ mod tests {
 
     #[test]
     fn nothing_of_no_size_is_sent() {
-        assert_eq!(Queue::default().push(item(0.0), 5, Instant(0)), Some(item(0.0)));
+        assert_eq!(Queue::default().push(item(0.0), 5), Some(item(0.0)));
     }
 }

@@ -322,6 +322,7 @@ fn transfers(record: &Record) -> Vec<Transfer> {
             site: pass.site,
             station: pass.station,
             direction: if at % 4 == 0 { Direction::Up } else { Direction::Down },
+            ready: pass.rise,
             begin: pass.rise,
             end: pass.set,
             data: pass.down,
