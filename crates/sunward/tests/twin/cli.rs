@@ -1,1 +1,357 @@
-//! stub
+//! The built command line: exit codes, messages, golden output, and what an interrupted run leaves.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::flight::{PLAIN, fresh_folder, mission_text, testdata, with};
+
+fn sunward() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sunward"));
+    for variable in ["NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "RUST_BACKTRACE"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Runs the command line in `folder`.
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    sunward().current_dir(folder).args(arguments).output().expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
+}
+
+/// What stands on stderr, its wrapped lines joined.
+fn said(output: &Output) -> String {
+    let lines = text(&output.stderr);
+    assert!(!lines.contains("panicked"), "{lines}");
+    lines.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
+}
+
+fn json(output: &Output) -> Value {
+    assert_eq!(output.status.code(), Some(0), "{}", said(output));
+    serde_json::from_slice(&output.stdout).expect("stdout is JSON")
+}
+
+fn entries(folder: &Path) -> Vec<String> {
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    let mut all: Vec<String> = fs::read_dir(folder).unwrap().map(name).collect();
+    all.sort();
+    all
+}
+
+/// One hour of `PLAIN` in `folder`.
+fn hour(folder: &Path) -> PathBuf {
+    let path = folder.join("hour.toml");
+    fs::write(&path, with(PLAIN, "\"12 h\"", "\"1 h\"")).unwrap();
+    path
+}
+
+const RUN_FILES: [&str; 9] = [
+    "contacts.parquet",
+    "events.parquet",
+    "fleet.parquet",
+    "jobs.parquet",
+    "mission.toml",
+    "report.html",
+    "summary.json",
+    "track.parquet",
+    "transfers.parquet",
+];
+
+#[test]
+fn a_flight_leaves_a_run_folder_and_says_where() {
+    let folder = fresh_folder("a_flight_leaves");
+    let mission = hour(&folder);
+    let output = run(&folder, &["fly", "hour.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(text(&output.stdout).contains("work delivered"), "the summary stands on stdout");
+    assert!(said(&output).contains("in runs/hour"), "{}", said(&output));
+    let left = folder.join("runs/hour");
+    assert_eq!(entries(&left), RUN_FILES);
+    assert_eq!(entries(&folder.join("runs")), ["hour"], "nothing beside it");
+    assert_eq!(fs::read(left.join("mission.toml")).unwrap(), fs::read(mission).unwrap());
+    let page = fs::read_to_string(left.join("report.html")).unwrap();
+    assert!(page.contains("<svg") && !page.contains("<script src") && !page.contains("<link"), "self-contained");
+}
+
+#[test]
+fn json_is_on_stdout_everywhere() {
+    let folder = fresh_folder("json_is_on_stdout");
+    hour(&folder);
+    let flown = json(&run(&folder, &["fly", "hour.toml", "--json", "--quiet", "--out", "run"]));
+    let kept: Value = serde_json::from_slice(&fs::read(folder.join("run/summary.json")).unwrap()).unwrap();
+    assert_eq!(flown, kept);
+    assert_eq!(json(&run(&folder, &["check", "hour.toml", "--json"]))["faults"], Value::Array(Vec::new()));
+    assert!(json(&run(&folder, &["catalog", "--json"])).as_array().is_some_and(|all| all.len() > 50));
+    assert_eq!(json(&run(&folder, &["catalog", "show", "h100-pcie", "--json"]))["id"], "h100-pcie");
+    assert!(json(&run(&folder, &["schema"])).is_object());
+
+    fs::write(folder.join("bad.toml"), with(PLAIN, "seed = 1", "seed = -1")).unwrap();
+    let bad = run(&folder, &["check", "bad.toml", "--json"]);
+    assert_eq!(bad.status.code(), Some(2));
+    let faults: Value = serde_json::from_slice(&bad.stdout).unwrap();
+    assert!(faults.to_string().contains("mission.seed"), "{faults}");
+}
+
+#[test]
+fn quiet_is_quiet_and_a_second_run_replaces_the_first() {
+    let folder = fresh_folder("quiet_is_quiet");
+    hour(&folder);
+    for _ in 0..2 {
+        let output = run(&folder, &["fly", "hour.toml", "--quiet", "--out", "run", "--threads", "1"]);
+        assert_eq!((output.status.code(), said(&output).as_str()), (Some(0), ""));
+    }
+    assert_eq!(entries(&folder), ["hour.toml", "run"]);
+}
+
+/// Flies a mission that must be refused: exit code 2, all of `told` on stderr, and no run folder.
+fn refused(folder: &Path, mission: &str, told: &[&str]) {
+    let before = entries(folder);
+    let output = run(folder, &["fly", mission, "--out", "run", "--quiet"]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(output.stdout.is_empty(), "{}", text(&output.stdout));
+    for part in told {
+        assert!(said.contains(part), "{part:?} is not in {said}");
+    }
+    assert_eq!(entries(folder), before, "something was left");
+}
+
+#[test]
+fn a_bad_mission_says_what_where_got_and_expected() {
+    let folder = fresh_folder("a_bad_mission");
+    let tle = "sun_synchronous = { altitude = \"650 km\", local_time = \"12:00\" }";
+    let elements = |first: &str| {
+        format!("tle = \"\"\"\n{first}\n2 66303  45.3997 271.0639 0006322 268.1150  91.9012 15.21652070 40477\n\"\"\"")
+    };
+    let sound = elements("1 66303U 25248L   26207.16029198  .00005005  00000-0  22976-3 0  9991");
+    let broken = elements("1 66303U 25248L   26207.16029198  .00005005  00000-0  22976-3 0  9992");
+    let start = "\"2026-07-26T04:00:00Z\"";
+    let cases: [(&str, &str, &[&str]); 14] = [
+        (
+            tle,
+            &broken,
+            &["bad.toml:14:69", "site[0].orbit.tle", "line 1, column 69", "got \"2\"", "expected checksum 1"],
+        ),
+        (
+            "[site.array]",
+            "[site.battery]\nstate_of_charge = \"150 %\"\n[site.array]",
+            &["bad.toml:15", "battery.state_of_charge", "150 %", "outside 0..=1"],
+        ),
+        ("[site.array]", "[site.battery]\nenergy = \"-1 kWh\"\n[site.array]", &["battery.energy", "outside"]),
+        ("[site.array]", "[site.battery]\ncycles = 100_000\n[site.array]", &["battery.cycles", "no capacity"]),
+        (
+            "[[station]]\n",
+            "[[station]]\naltitude = \"-6 km\"\n",
+            &["station[0].altitude", "-6 km", "outside -500 m..=9000 m"],
+        ),
+        ("area = \"1.26 m2\"", "area = \"nan m2\"", &["array.area", "nan"]),
+        ("area = \"1.26 m2\"", "area = nan", &["array.area", "nan"]),
+        ("utilisation = 0.35", "utilisation = inf", &["job[0].utilisation", "inf"]),
+        ("area = \"1.26 m2\"", "area = \"1.26\"", &["array.area", "no unit", "m2"]),
+        ("area = \"1.26 m2\"", "area = \"1.26 kg\"", &["array.area", "kg", "m2"]),
+        ("area = \"1.26 m2\"", "areas = \"1.26 m2\"", &["array.areas", "unknown key", "area"]),
+        ("seed = 1", "seed = 1\nseed = 2", &["bad.toml:8:1", "duplicate"]),
+        ("774_000_000", "774_000_000_000", &["job[0]", "fits no satellite", "memory"]),
+        ("\"650 km\"", "\"65 km\"", &["sun_synchronous.altitude", "65 km", "outside 160 km..=5000 km"]),
+    ];
+    for (old, new, told) in cases {
+        fs::write(folder.join("bad.toml"), with(PLAIN, old, new)).unwrap();
+        refused(&folder, "bad.toml", told);
+    }
+    let on_elements = with(PLAIN, tle, &sound);
+    for (when, told) in [("\"2026-01-01T00:00:00Z\"", "3 d before"), ("\"2027-01-01T00:00:00Z\"", "30 d after")] {
+        fs::write(folder.join("bad.toml"), with(&on_elements, start, when)).unwrap();
+        refused(&folder, "bad.toml", &["site[0].orbit.tle", "2026-07-26T03:50:49", &when[1..11], told]);
+    }
+    fs::write(folder.join("high.toml"), with(PLAIN, "\"650 km\"", "\"4900 km\"")).unwrap();
+    refused(&folder, "high.toml", &["no dose is known where satellite \"one\" flies", "2000 km"]);
+}
+
+#[test]
+fn all_faults_are_listed_at_once() {
+    let folder = fresh_folder("all_faults");
+    let text = with(PLAIN, "seed = 1", "seed = -1");
+    let text = with(&text, "\"1.26 m2\"", "\"0 m2\"");
+    let text = with(&text, "\"ksat-svalbard\"", "\"ksat-svalbart\"");
+    fs::write(folder.join("bad.toml"), with(&text, "priority = 5", "priority = 10")).unwrap();
+    refused(&folder, "bad.toml", &["3 faults", "mission.seed", "array.area", "job[0].priority"]);
+    // Names are looked up once the text alone is sound.
+    fs::write(folder.join("bad.toml"), with(PLAIN, "\"ksat-svalbard\"", "\"ksat-svalbart\"")).unwrap();
+    refused(&folder, "bad.toml", &["station[0].catalog", "ksat-svalbart", "did you mean ksat-svalbard"]);
+}
+
+#[test]
+fn a_file_that_is_no_mission_is_refused() {
+    let folder = fresh_folder("a_file_that_is_no_mission");
+    fs::write(folder.join("latin.toml"), b"[mission]\nname = \"caf\xe9\"\n").unwrap();
+    fs::write(folder.join("empty.toml"), "").unwrap();
+    fs::write(folder.join("binary.toml"), [0_u8; 100]).unwrap();
+    // Forty gigabytes that take no room: only the allowed size may be read.
+    File::create(folder.join("huge.toml")).unwrap().set_len(40 << 30).unwrap();
+    fs::create_dir(folder.join("folder.toml")).unwrap();
+    refused(&folder, "missing.toml", &["cannot read mission missing.toml", "No such file"]);
+    refused(&folder, "folder.toml", &["cannot read mission folder.toml"]);
+    refused(&folder, "latin.toml", &["latin.toml is not UTF-8 text"]);
+    refused(&folder, "huge.toml", &["huge.toml is larger than 16777216 bytes"]);
+    refused(&folder, "empty.toml", &["mission", "missing"]);
+    refused(&folder, "binary.toml", &["binary.toml:1:1"]);
+}
+
+#[test]
+fn what_is_no_run_is_not_replaced() {
+    let folder = fresh_folder("what_is_no_run");
+    hour(&folder);
+    let fly = |out: &str| {
+        let output = run(&folder, &["fly", "hour.toml", "--quiet", "--out", out]);
+        (output.status.code(), said(&output))
+    };
+    let (code, said_of_folder) = fly(".");
+    assert_eq!(code, Some(2), "{said_of_folder}");
+    assert!(said_of_folder.contains("it holds hour.toml"), "{said_of_folder}");
+    let (code, said_of_file) = fly("hour.toml");
+    assert_eq!(code, Some(2), "{said_of_file}");
+    assert!(said_of_file.contains("it is a file"), "{said_of_file}");
+
+    assert_eq!(fly("run").0, Some(0));
+    fs::write(folder.join("run/notes.txt"), "mine").unwrap();
+    let (code, said_of_notes) = fly("run");
+    assert_eq!(code, Some(2), "{said_of_notes}");
+    assert!(said_of_notes.contains("notes.txt"), "{said_of_notes}");
+    assert_eq!(fs::read(folder.join("run/notes.txt")).unwrap(), b"mine");
+
+    fs::create_dir(folder.join("empty")).unwrap();
+    assert_eq!(fly("empty").0, Some(0), "an empty folder is nobody's");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_a_failed_run() {
+    let folder = fresh_folder("a_folder_that_cannot");
+    hour(&folder);
+    fs::write(folder.join("file"), "").unwrap();
+    let output = run(&folder, &["fly", "hour.toml", "--quiet", "--out", "file/run"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("cannot write file/"), "{}", said(&output));
+}
+
+#[test]
+fn unknown_words_on_the_command_line_are_bad_input() {
+    let folder = fresh_folder("unknown_words");
+    for arguments in [&["banana"][..], &["fly"], &["fly", "a.toml", "--banana"], &["catalog", "list", "banana"], &[]] {
+        assert_eq!(run(&folder, arguments).status.code(), Some(2), "{arguments:?}");
+    }
+    let near = run(&folder, &["catalog", "show", "h100-pci"]);
+    assert_eq!(near.status.code(), Some(2));
+    assert!(said(&near).contains("is \"h100-pcie\" meant?"), "{}", said(&near));
+}
+
+#[test]
+fn a_reader_who_leaves_early_is_no_failure() {
+    let folder = fresh_folder("a_reader_who_leaves");
+    hour(&folder);
+    for arguments in [&["catalog"][..], &["catalog", "show", "h100-pcie"], &["schema"], &["check", "hour.toml"]] {
+        let mut command = sunward();
+        command.current_dir(&folder).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", said(&output));
+    }
+}
+
+/// Whether anything in `folder` may pass for a run: by its name, all of it is there.
+fn assert_nothing_looks_whole_but_is_not(folder: &Path) {
+    for name in entries(folder).iter().filter(|name| !name.starts_with('.') && !name.ends_with(".toml")) {
+        assert_eq!(entries(&folder.join(name)), RUN_FILES, "{name} was left half-written");
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_nothing_that_looks_whole() {
+    let folder = fresh_folder("a_run_that_is_killed");
+    // Sixteen satellites recorded in full, so that writing takes a while.
+    let text = with(PLAIN, "compute = {", "count = 16\ncompute = {");
+    let text = with(&text, "duration = \"12 h\"", "duration = \"10 d\"");
+    fs::write(folder.join("long.toml"), text).unwrap();
+    let partial = folder.join(".run.partial");
+    // Once while it flies; then as soon as it has begun to write, and a little later.
+    let mut struck_in_writing = 0;
+    for delay_ms in [None, Some(0), Some(20), Some(60)] {
+        let mut command = sunward();
+        command.current_dir(&folder).args(["fly", "long.toml", "--quiet", "--out", "run"]).stdout(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        while delay_ms.is_some() && !partial.exists() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(delay_ms.unwrap_or(100)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        struck_in_writing += u32::from(partial.exists());
+        assert_nothing_looks_whole_but_is_not(&folder);
+        let _ = fs::remove_dir_all(folder.join("run"));
+        let _ = fs::remove_dir_all(&partial);
+    }
+    assert!(struck_in_writing > 0, "no run was killed while it wrote");
+}
+
+#[test]
+fn what_a_killed_run_left_does_not_hinder_the_next() {
+    let folder = fresh_folder("what_a_killed_run_left");
+    hour(&folder);
+    fs::create_dir(folder.join(".run.partial")).unwrap();
+    fs::write(folder.join(".run.partial/summary.json"), "{").unwrap();
+    let output = run(&folder, &["fly", "hour.toml", "--quiet", "--out", "run"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(entries(&folder), ["hour.toml", "run"]);
+    assert_eq!(entries(&folder.join("run")), RUN_FILES);
+}
+
+#[test]
+fn no_color_takes_the_color_away() {
+    let folder = fresh_folder("no_color");
+    let colored = |no_color: bool| {
+        let mut command = sunward();
+        // As on a terminal.
+        command.env("IGNORE_IS_TERMINAL", "1").env("TERM", "xterm-256color").current_dir(&folder);
+        if no_color {
+            command.env("NO_COLOR", "1");
+        }
+        let output = command.args(["check", "missing.toml"]).output().unwrap();
+        text(&output.stderr).contains('\u{1b}')
+    };
+    assert!(colored(false) && !colored(true));
+}
+
+/// Output word for word; `UPDATE_GOLDEN=1 cargo nextest run --release -p sunward golden` writes it anew.
+#[test]
+fn output_is_the_golden_one() {
+    for (name, code, arguments) in [
+        ("check-sound.txt", 0, &["check", "cubesat-12u.toml"][..]),
+        ("check-broken.txt", 2, &["check", "broken.toml"]),
+        ("check-broken.json", 2, &["check", "broken.toml", "--json"]),
+        ("catalog-show-accelerator.txt", 0, &["catalog", "show", "h100-pcie"]),
+        ("catalog-show-cell.txt", 0, &["catalog", "show", "azur-3g30c"]),
+        ("catalog-list-kind.txt", 0, &["catalog", "list", "accelerator"]),
+        ("help.txt", 0, &["--help"]),
+    ] {
+        let output = run(&testdata(""), arguments);
+        assert_eq!(output.status.code(), Some(code), "{name}: {}", said(&output));
+        let shown = if code == 0 || name.ends_with("json") { &output.stdout } else { &output.stderr };
+        let path = testdata(name);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&path, shown).unwrap();
+        }
+        assert_eq!(
+            text(shown),
+            mission_text(name),
+            "{}: run with UPDATE_GOLDEN=1 if the new output is right",
+            path.display()
+        );
+    }
+}
