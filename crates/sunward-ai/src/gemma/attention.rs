@@ -1,6 +1,6 @@
 //! What a layer does between its matrices: norms, rotation, attention over the past, the gated unit.
 
-use super::matrix::{Wide, dots};
+use super::matrix::{STRIP, Strips, dots};
 use crate::kernel::elementwise::{LANES, exp, sum_of_squares};
 use crate::kernel::vectorised;
 
@@ -88,7 +88,7 @@ pub(crate) fn gated(gates: &[f32], width: usize, y: &mut [f32]) {
 /// The past that one query head sees: slots `first`, `first + 1`, ... around the ring, oldest first.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Past<'a> {
-    /// `[slot, column]`.
+    /// Rows laid in strips, one a slot.
     pub(crate) keys: &'a [f32],
     /// `[slot, column]`.
     pub(crate) values: &'a [f32],
@@ -113,8 +113,12 @@ pub(crate) fn attend(
     scores.clear();
     scores.resize(past.seen, 0.0);
     for (span, done) in &spans {
-        let put = |slot: usize, _, score| scores[done + slot - span.start] = score;
-        dots(Wide::new(past.keys, width), span.clone(), query, put);
+        let strips = span.start / STRIP..span.end.div_ceil(STRIP);
+        dots(Strips::new(past.keys, width), strips, query, |slot, _, score| {
+            if span.contains(&slot) {
+                scores[done + slot - span.start] = score;
+            }
+        });
     }
     match cap {
         Some(cap) => {
@@ -173,9 +177,9 @@ mod tests {
 
     #[test]
     fn a_ring_is_read_oldest_first() {
-        // Three slots of which slot 2 holds the older, slot 0 the newer position; slot 1 must not count.
-        let keys: Vec<f32> = [1.0, 9.0, 2.0].iter().flat_map(|k| [*k; 32]).collect();
-        let past = Past { keys: &keys, values: &keys, first: 2, seen: 2 };
+        // Four slots of which slot 3 holds the older, slot 0 the newer position; slots 1 and 2 must not count.
+        let keys: Vec<f32> = [1.0, 9.0, 9.0, 2.0].iter().flat_map(|k| [*k; 32]).collect();
+        let past = Past { keys: &keys, values: &keys, first: 3, seen: 2 };
         let (mut scores, mut output) = (Vec::new(), [0.0; 32]);
         attend(&[1.0; 32], &past, 1.0 / 32.0, None, &mut scores, &mut output);
         let weight = 1.0 / (1.0 + (-1.0f32).exp());

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::error::GemmaError;
-use super::matrix::BLOCK;
+use super::matrix::{BLOCK, STRIP};
 
 /// Which positions a layer sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +156,9 @@ impl GemmaConfig {
             if found == 0 || found > u32::MAX as usize {
                 return Err(GemmaError::value(file, what, "1 to 4294967295", found));
             }
+        }
+        if !self.vocabulary.is_multiple_of(STRIP) {
+            return Err(GemmaError::value(file, "vocab_size", format!("a multiple of {STRIP}"), self.vocabulary));
         }
         Ok(())
     }
@@ -331,6 +334,7 @@ mod tests {
             (json!({"rope_scaling": {"rope_type": "yarn"}}), "rope_type: expected default or linear, found yarn"),
             (json!({"rope_scaling": {"rope_type": "linear"}}), "rope factor: expected a positive number, found null"),
             (json!({"tie_word_embeddings": false}), "tie_word_embeddings: expected true, found false"),
+            (json!({"vocab_size": 1001}), "vocab_size: expected a multiple of 4, found 1001"),
             (json!({"vocab_size": 0}), "vocab_size: expected 1 to 4294967295, found 0"),
             (json!({"query_pre_attn_scalar": -1}), "query_pre_attn_scalar: expected a positive number, found -1"),
         ] {

@@ -5,7 +5,8 @@
 //! lanes. It depends on nothing else, so that prefill and decode, a batch and a single sequence, one thread and
 //! many give the same bits, and quantised weights give those of a network in f32 whose weights were rounded.
 //!
-//! A tile of 4 rows by up to 4 tokens stays in registers; weights are widened there and never stored wide.
+//! Four rows lie block by block beside each other, so that reading them is one stream of memory; a tile of these rows by up to
+//! 4 tokens stays in registers, and weights are widened there and never stored wide.
 
 use std::ops::Range;
 
@@ -16,10 +17,10 @@ use rayon::prelude::*;
 pub(crate) const BLOCK: usize = 32;
 /// Lanes of a dot product.
 const LANES: usize = 16;
-/// Rows of a tile.
-const ROWS: usize = 4;
-/// Rows of weights a thread takes at once when there are few tokens.
-const ROWS_AT_ONCE: usize = 64;
+/// Rows of a strip; every number of rows is a multiple of it.
+pub(crate) const STRIP: usize = 4;
+/// Strips of weights a thread takes at once when there are few tokens.
+const STRIPS_AT_ONCE: usize = 16;
 /// Tokens a thread takes at once when there are many.
 const TOKENS_AT_ONCE: usize = 16;
 
@@ -34,7 +35,7 @@ pub enum Weights {
     Int8,
 }
 
-/// All matrices of a network, one after another in flat buffers; rows first, whole blocks a row.
+/// All matrices of a network, one after another in flat buffers: `[strip, block, row of the strip, column of the block]`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Store {
     F32(Vec<f32>),
@@ -55,6 +56,18 @@ impl Matrix {
     pub(crate) fn len(&self) -> usize {
         self.rows * self.columns
     }
+
+    /// The place of each block of `row`, in blocks from the beginning of the store.
+    fn places(self, row: usize) -> impl Iterator<Item = usize> {
+        let first = self.start / BLOCK + place(row, 0, self.columns);
+        (0..self.columns / BLOCK).map(move |block| first + block * STRIP)
+    }
+}
+
+/// The place of a block of a row among rows of `columns`, in blocks.
+#[inline(always)]
+pub(crate) fn place(row: usize, block: usize, columns: usize) -> usize {
+    (row / STRIP * (columns / BLOCK) + block) * STRIP + row % STRIP
 }
 
 /// The half-precision number nearest to `x`, which must be positive and below 65,504; ties to even.
@@ -121,175 +134,159 @@ impl Store {
         }
     }
 
-    /// Puts `values`, whole blocks, in the store's form at element `start`.
-    pub(crate) fn put(&mut self, start: usize, values: &[f32]) {
-        let range = start..start + values.len();
-        match self {
-            Self::F32(data) => data[range].copy_from_slice(values),
-            Self::Bf16(data) => data[range].iter_mut().zip(values).for_each(|(half, x)| *half = to_bf16(*x)),
-            Self::Int8 { quants, scales } => {
-                let scales = &mut scales[range.start / BLOCK..range.end / BLOCK];
-                let blocks = quants[range].chunks_exact_mut(BLOCK).zip(values.chunks_exact(BLOCK));
-                for ((quants, block), scale) in blocks.zip(scales) {
-                    *scale = quantise(block, quants);
-                }
+    /// Puts `values` as row `row` of `matrix`, in the store's form.
+    pub(crate) fn put(&mut self, matrix: Matrix, row: usize, values: &[f32]) {
+        for (at, block) in matrix.places(row).zip(values.chunks_exact(BLOCK)) {
+            let range = at * BLOCK..(at + 1) * BLOCK;
+            match self {
+                Self::F32(data) => data[range].copy_from_slice(block),
+                Self::Bf16(data) => data[range].iter_mut().zip(block).for_each(|(half, x)| *half = to_bf16(*x)),
+                Self::Int8 { quants, scales } => scales[at] = quantise(block, &mut quants[range]),
             }
         }
     }
 
     /// Row `row` of `matrix` as f32.
     pub(crate) fn row(&self, matrix: Matrix, row: usize, into: &mut [f32]) {
-        struct Widen<'a>(&'a mut [f32], usize);
-        impl Visit for Widen<'_> {
-            fn visit<F: Form>(self, form: F) {
-                let row = form.row(self.1);
-                for (b, block) in self.0.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
-                    *block = F::widen(row, b);
+        for (at, into) in matrix.places(row).zip(into.chunks_exact_mut(BLOCK)) {
+            let range = at * BLOCK..(at + 1) * BLOCK;
+            match self {
+                Self::F32(data) => into.copy_from_slice(&data[range]),
+                Self::Bf16(data) => into.iter_mut().zip(&data[range]).for_each(|(x, half)| *x = from_bf16(*half)),
+                Self::Int8 { quants, scales } => {
+                    let scale = from_half(scales[at]);
+                    into.iter_mut().zip(&quants[range]).for_each(|(x, quant)| *x = f32::from(*quant) * scale);
                 }
             }
         }
-        self.visit(matrix, Widen(into, row));
     }
 
     /// `into[token, row] = sum over columns of matrix[row, column] x[token, column]`.
     pub(crate) fn multiply(&self, matrix: Matrix, x: &[f32], into: &mut [f32]) {
-        struct Multiply<'a>(&'a [f32], &'a mut [f32]);
-        impl Visit for Multiply<'_> {
-            fn visit<F: Form>(self, form: F) {
-                multiply(form, self.0, self.1);
-            }
-        }
         assert_eq!(x.len() / matrix.columns * matrix.rows, into.len(), "sizes of a product differ");
-        self.visit(matrix, Multiply(x, into));
-    }
-
-    fn visit(&self, matrix: Matrix, visitor: impl Visit) {
-        let (range, blocks) = (matrix.start..matrix.start + matrix.len(), matrix.columns / BLOCK);
+        let (range, columns) = (matrix.start..matrix.start + matrix.len(), matrix.columns);
         match self {
-            Self::F32(data) => visitor.visit(Wide::new(&data[range], matrix.columns)),
-            Self::Bf16(data) => visitor.visit(Half { data: data[range].as_chunks().0, blocks }),
+            Self::F32(data) => multiply(Strips::new(&data[range], columns), x, into),
+            Self::Bf16(data) => multiply(Strips::new(&data[range], columns), x, into),
             Self::Int8 { quants, scales } => {
-                let scales = &scales[range.start / BLOCK..range.end / BLOCK];
-                visitor.visit(Quants { quants: quants[range].as_chunks().0, scales, blocks });
+                let scales = scales[range.start / BLOCK..range.end / BLOCK].as_chunks().0;
+                multiply(Quants { quants: Strips::new(&quants[range], columns), scales }, x, into);
             }
         }
     }
 }
 
-/// Something to do with weights whatever their form.
-trait Visit {
-    fn visit<F: Form>(self, form: F);
-}
+/// One block of each row of a strip.
+type Wide = [[f32; BLOCK]; STRIP];
 
-/// Rows of weights that widen block by block.
+/// Strips of weights that widen block by block.
 pub(crate) trait Form: Copy + Send + Sync {
-    type Row: Copy;
+    type Strip: Copy;
 
-    fn rows(self) -> usize;
     /// Blocks of a row.
     fn blocks(self) -> usize;
-    fn row(self, row: usize) -> Self::Row;
-    /// Block `block` of `row` as f32.
-    fn widen(row: Self::Row, block: usize) -> [f32; BLOCK];
+    fn strips(self) -> usize;
+    fn strip(self, strip: usize) -> Self::Strip;
+    /// Block `block` of `strip` as f32.
+    fn widen(strip: Self::Strip, block: usize) -> Wide;
 }
 
-/// Rows in f32.
+/// Strips of numbers of one type.
 #[derive(Clone, Copy)]
-pub(crate) struct Wide<'a> {
-    data: &'a [[f32; BLOCK]],
+pub(crate) struct Strips<'a, T> {
+    data: &'a [[[T; BLOCK]; STRIP]],
     blocks: usize,
 }
 
-impl<'a> Wide<'a> {
-    /// Rows of `columns` each.
-    pub(crate) fn new(data: &'a [f32], columns: usize) -> Self {
-        Self { data: data.as_chunks().0, blocks: columns / BLOCK }
+impl<'a, T> Strips<'a, T> {
+    /// Rows of `columns` each, laid as [`place`] says.
+    pub(crate) fn new(data: &'a [T], columns: usize) -> Self {
+        Self { data: data.as_chunks().0.as_chunks().0, blocks: columns / BLOCK }
+    }
+
+    #[inline(always)]
+    fn blocks_of(self, strip: usize) -> &'a [[[T; BLOCK]; STRIP]] {
+        &self.data[strip * self.blocks..][..self.blocks]
     }
 }
 
-impl<'a> Form for Wide<'a> {
-    type Row = &'a [[f32; BLOCK]];
+/// A number that widens by itself.
+trait Widen: Copy + Send + Sync {
+    fn widen(self) -> f32;
+}
 
+impl Widen for f32 {
     #[inline(always)]
-    fn rows(self) -> usize {
-        self.data.len() / self.blocks
+    fn widen(self) -> f32 {
+        self
     }
+}
+
+impl Widen for u16 {
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        from_bf16(self)
+    }
+}
+
+impl<'a, T: Widen> Form for Strips<'a, T> {
+    type Strip = &'a [[[T; BLOCK]; STRIP]];
+
     #[inline(always)]
     fn blocks(self) -> usize {
         self.blocks
     }
     #[inline(always)]
-    fn row(self, row: usize) -> Self::Row {
-        &self.data[row * self.blocks..][..self.blocks]
-    }
-    #[inline(always)]
-    fn widen(row: Self::Row, block: usize) -> [f32; BLOCK] {
-        row[block]
-    }
-}
-
-/// Rows in bf16.
-#[derive(Clone, Copy)]
-struct Half<'a> {
-    data: &'a [[u16; BLOCK]],
-    blocks: usize,
-}
-
-impl<'a> Form for Half<'a> {
-    type Row = &'a [[u16; BLOCK]];
-
-    #[inline(always)]
-    fn rows(self) -> usize {
+    fn strips(self) -> usize {
         self.data.len() / self.blocks
     }
     #[inline(always)]
-    fn blocks(self) -> usize {
-        self.blocks
+    fn strip(self, strip: usize) -> Self::Strip {
+        self.blocks_of(strip)
     }
     #[inline(always)]
-    fn row(self, row: usize) -> Self::Row {
-        &self.data[row * self.blocks..][..self.blocks]
-    }
-    #[inline(always)]
-    fn widen(row: Self::Row, block: usize) -> [f32; BLOCK] {
-        let mut wide = [0.0; BLOCK];
-        for (wide, half) in wide.iter_mut().zip(&row[block]) {
-            *wide = from_bf16(*half);
+    fn widen(strip: Self::Strip, block: usize) -> Wide {
+        let mut wide = [[0.0; BLOCK]; STRIP];
+        for (wide, row) in wide.iter_mut().zip(&strip[block]) {
+            for (wide, x) in wide.iter_mut().zip(row) {
+                *wide = x.widen();
+            }
         }
         wide
     }
 }
 
-/// Rows in blocks of whole numbers with a scale.
+/// Strips of whole numbers, each block of a row with a scale.
 #[derive(Clone, Copy)]
 struct Quants<'a> {
-    quants: &'a [[i8; BLOCK]],
-    scales: &'a [u16],
-    blocks: usize,
+    quants: Strips<'a, i8>,
+    scales: &'a [[u16; STRIP]],
 }
 
 impl<'a> Form for Quants<'a> {
-    type Row = (&'a [[i8; BLOCK]], &'a [u16]);
+    type Strip = (&'a [[[i8; BLOCK]; STRIP]], &'a [[u16; STRIP]]);
 
     #[inline(always)]
-    fn rows(self) -> usize {
-        self.quants.len() / self.blocks
-    }
-    #[inline(always)]
     fn blocks(self) -> usize {
-        self.blocks
+        self.quants.blocks
     }
     #[inline(always)]
-    fn row(self, row: usize) -> Self::Row {
-        let start = row * self.blocks;
-        (&self.quants[start..][..self.blocks], &self.scales[start..][..self.blocks])
+    fn strips(self) -> usize {
+        self.quants.data.len() / self.quants.blocks
     }
     #[inline(always)]
-    fn widen((quants, scales): Self::Row, block: usize) -> [f32; BLOCK] {
-        let scale = from_half(scales[block]);
-        let mut wide = [0.0; BLOCK];
-        for (wide, quant) in wide.iter_mut().zip(&quants[block]) {
-            *wide = f32::from(*quant) * scale;
+    fn strip(self, strip: usize) -> Self::Strip {
+        let blocks = self.quants.blocks;
+        (self.quants.blocks_of(strip), &self.scales[strip * blocks..][..blocks])
+    }
+    #[inline(always)]
+    fn widen((quants, scales): Self::Strip, block: usize) -> Wide {
+        let mut wide = [[0.0; BLOCK]; STRIP];
+        for ((wide, row), scale) in wide.iter_mut().zip(&quants[block]).zip(&scales[block]) {
+            let scale = from_half(*scale);
+            for (wide, quant) in wide.iter_mut().zip(row) {
+                *wide = f32::from(*quant) * scale;
+            }
         }
         wide
     }
@@ -297,11 +294,11 @@ impl<'a> Form for Quants<'a> {
 
 /// Few tokens are shared out by rows of weights, so that each is read once; many by tokens.
 fn multiply<F: Form>(form: F, x: &[f32], into: &mut [f32]) {
-    let (rows, columns) = (form.rows(), form.blocks() * BLOCK);
+    let (rows, columns) = (form.strips() * STRIP, form.blocks() * BLOCK);
     let tokens = x.len() / columns;
     if tokens >= TOKENS_AT_ONCE {
         let parts = into.par_chunks_mut(rows * TOKENS_AT_ONCE).zip(x.par_chunks(columns * TOKENS_AT_ONCE));
-        parts.for_each(|(into, x)| dots(form, 0..rows, x, |row, token, dot| into[token * rows + row] = dot));
+        parts.for_each(|(into, x)| dots(form, 0..form.strips(), x, |row, token, dot| into[token * rows + row] = dot));
     } else if tokens == 1 {
         multiply_by_rows(form, x, into);
     } else {
@@ -318,21 +315,21 @@ fn multiply<F: Form>(form: F, x: &[f32], into: &mut [f32]) {
 /// The product with rows and tokens exchanged: `into[row, token]`.
 fn multiply_by_rows<F: Form>(form: F, x: &[f32], into: &mut [f32]) {
     let tokens = x.len() / (form.blocks() * BLOCK);
-    into.par_chunks_mut(ROWS_AT_ONCE * tokens).enumerate().for_each(|(part, into)| {
-        let first = part * ROWS_AT_ONCE;
-        let rows = first..first + into.len() / tokens;
-        dots(form, rows, x, |row, token, dot| into[(row - first) * tokens + token] = dot);
+    into.par_chunks_mut(STRIPS_AT_ONCE * STRIP * tokens).enumerate().for_each(|(part, into)| {
+        let first = part * STRIPS_AT_ONCE;
+        let strips = first..first + into.len() / (STRIP * tokens);
+        dots(form, strips, x, |row, token, dot| into[(row - first * STRIP) * tokens + token] = dot);
     });
 }
 
-/// Hands `put(row, token, dot product)` for every row of `rows` and every token of `x`.
-pub(crate) fn dots<F: Form>(form: F, rows: Range<usize>, x: &[f32], put: impl FnMut(usize, usize, f32)) {
-    pulp::Arch::new().dispatch(Dots { form, rows, x: x.as_chunks().0, put });
+/// Hands `put(row, token, dot product)` for every row of `strips` and every token of `x`.
+pub(crate) fn dots<F: Form>(form: F, strips: Range<usize>, x: &[f32], put: impl FnMut(usize, usize, f32)) {
+    pulp::Arch::new().dispatch(Dots { form, strips, x: x.as_chunks().0, put });
 }
 
 struct Dots<'a, F, P> {
     form: F,
-    rows: Range<usize>,
+    strips: Range<usize>,
     x: &'a [[f32; BLOCK]],
     put: P,
 }
@@ -342,61 +339,43 @@ impl<F: Form, P: FnMut(usize, usize, f32)> WithSimd for Dots<'_, F, P> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let mut row = self.rows.start;
-        while row + ROWS <= self.rows.end {
-            self.strip::<S, ROWS>(simd, row);
-            row += ROWS;
-        }
-        for row in row..self.rows.end {
-            self.strip::<S, 1>(simd, row);
+        // Registers for 4 x 4 sums exist only in the widest sets.
+        let most = if S::F32_LANES == LANES { 4 } else { 2 };
+        let tokens = self.x.len() / self.form.blocks();
+        for strip in self.strips.clone() {
+            for token in (0..tokens).step_by(most) {
+                match most.min(tokens - token) {
+                    4 => self.tile::<S, 4>(simd, strip, token),
+                    3 => self.tile::<S, 3>(simd, strip, token),
+                    2 => self.tile::<S, 2>(simd, strip, token),
+                    _ => self.tile::<S, 1>(simd, strip, token),
+                }
+            }
         }
     }
 }
 
 impl<F: Form, P: FnMut(usize, usize, f32)> Dots<'_, F, P> {
-    /// `HEIGHT` rows from `row` with every token.
+    /// A strip with `WIDTH` tokens. Plain loops, since closures handed to library functions may stay calls to narrower code.
     #[inline(always)]
-    fn strip<S: Simd, const HEIGHT: usize>(&mut self, simd: S, row: usize) {
-        let tokens = self.x.len() / self.form.blocks();
-        let mut token = 0;
-        while token < tokens {
-            // Registers for 4 x 4 sums exist only in the widest sets.
-            let most = if S::F32_LANES == LANES { 4 } else { 2 };
-            match most.min(tokens - token) {
-                4 => self.tile::<S, HEIGHT, 4>(simd, row, token),
-                3 => self.tile::<S, HEIGHT, 3>(simd, row, token),
-                2 => self.tile::<S, HEIGHT, 2>(simd, row, token),
-                _ => self.tile::<S, HEIGHT, 1>(simd, row, token),
-            }
-            token += most;
-        }
-    }
-
-    #[inline(always)]
-    fn tile<S: Simd, const HEIGHT: usize, const WIDTH: usize>(&mut self, simd: S, row: usize, token: usize) {
+    fn tile<S: Simd, const WIDTH: usize>(&mut self, simd: S, strip: usize, token: usize) {
         let blocks = self.form.blocks();
-        let mut weights = [self.form.row(row); HEIGHT];
-        for (h, weights) in weights.iter_mut().enumerate() {
-            *weights = self.form.row(row + h);
-        }
+        let weights = self.form.strip(strip);
         let mut x = [&self.x[token * blocks..][..blocks]; WIDTH];
         for (w, x) in x.iter_mut().enumerate() {
             *x = &self.x[(token + w) * blocks..][..blocks];
         }
-        let mut lanes = [[[0.0; LANES]; WIDTH]; HEIGHT];
+        let mut lanes = [[[0.0; LANES]; WIDTH]; STRIP];
         for first in (0..LANES).step_by(S::F32_LANES) {
-            let mut sums = [[simd.splat_f32s(0.0); WIDTH]; HEIGHT];
+            let mut sums = [[simd.splat_f32s(0.0); WIDTH]; STRIP];
             for block in 0..blocks {
-                let mut wide = [[0.0; BLOCK]; HEIGHT];
-                for (wide, weights) in wide.iter_mut().zip(&weights) {
-                    *wide = F::widen(*weights, block);
-                }
+                let wide = F::widen(weights, block);
                 for lane in [first, LANES + first] {
                     for (w, x) in x.iter().enumerate() {
                         let x = S::as_simd_f32s(&x[block][lane..lane + S::F32_LANES]).0[0];
-                        for (h, wide) in wide.iter().enumerate() {
+                        for (sums, wide) in sums.iter_mut().zip(&wide) {
                             let wide = S::as_simd_f32s(&wide[lane..lane + S::F32_LANES]).0[0];
-                            sums[h][w] = simd.mul_add_f32s(wide, x, sums[h][w]);
+                            sums[w] = simd.mul_add_f32s(wide, x, sums[w]);
                         }
                     }
                 }
@@ -407,7 +386,7 @@ impl<F: Form, P: FnMut(usize, usize, f32)> Dots<'_, F, P> {
         }
         for (h, lanes) in lanes.into_iter().enumerate() {
             for (w, lanes) in lanes.into_iter().enumerate() {
-                (self.put)(row + h, token + w, fold(lanes));
+                (self.put)(strip * STRIP + h, token + w, fold(lanes));
             }
         }
     }
@@ -436,7 +415,9 @@ mod tests {
 
     fn stored(form: Weights, matrix: Matrix) -> (Store, Vec<f32>) {
         let mut store = Store::new(form, matrix.start + matrix.len());
-        store.put(matrix.start, &noise(matrix.len(), 0));
+        for (row, values) in noise(matrix.len(), 0).chunks_exact(matrix.columns).enumerate() {
+            store.put(matrix, row, values);
+        }
         let mut wide = vec![0.0; matrix.len()];
         for (row, wide) in wide.chunks_exact_mut(matrix.columns).enumerate() {
             store.row(matrix, row, wide);
@@ -455,7 +436,7 @@ mod tests {
 
     #[test]
     fn every_form_and_number_of_tokens_has_the_bits_of_the_plain_sum() {
-        let matrix = Matrix { start: 64, rows: 71, columns: 96 };
+        let matrix = Matrix { start: 64, rows: 76, columns: 96 };
         for form in [Weights::F32, Weights::Bf16, Weights::Int8] {
             let (store, wide) = stored(form, matrix);
             for tokens in [1, 2, 3, 5, 16, 21] {
@@ -473,13 +454,12 @@ mod tests {
 
     #[test]
     fn widths_of_register_give_the_same_bits() {
-        let (matrix, x) = (Matrix { start: 0, rows: 9, columns: 64 }, noise(3 * 64, 2));
-        let (_, wide) = stored(Weights::F32, matrix);
-        let mut out = [vec![0.0; 27], vec![0.0; 27]];
+        let (data, x) = (noise(8 * 64, 2), noise(3 * 64, 3));
+        let mut out = [vec![0.0; 24], vec![0.0; 24]];
         let [first, second] = &mut out;
-        let form = Wide::new(&wide, 64);
-        dots(form, 0..9, &x, |row, token, dot| first[token * 9 + row] = dot);
-        let job = Dots { form, rows: 0..9, x: x.as_chunks().0, put: |row, token, dot| second[token * 9 + row] = dot };
+        let form = Strips::new(&data, 64);
+        dots(form, 0..2, &x, |row, token, dot| first[token * 8 + row] = dot);
+        let job = Dots { form, strips: 0..2, x: x.as_chunks().0, put: |row, token, dot| second[token * 8 + row] = dot };
         job.with_simd(pulp::Scalar::new());
         assert_eq!(out[0], out[1]);
     }

@@ -39,7 +39,7 @@ pub(crate) struct Block {
 /// Where a tensor of a file goes.
 #[derive(Debug, Clone, Copy)]
 enum Place {
-    Matrix(usize),
+    Matrix(Matrix),
     Norm(usize),
 }
 
@@ -84,7 +84,7 @@ impl Layout {
     fn matrix(&mut self, columns: usize, parts: &[(String, usize)]) -> Matrix {
         let start = self.matrix_len;
         for (name, rows) in parts {
-            let place = Place::Matrix(self.matrix_len);
+            let place = Place::Matrix(Matrix { start: self.matrix_len, rows: *rows, columns });
             self.tensors.push(Tensor { name: format!("{name}.weight"), shape: vec![*rows, columns], place });
             self.matrix_len += rows * columns;
         }
@@ -157,16 +157,16 @@ impl Network {
     pub fn random(config: GemmaConfig, form: Weights, seed: u64) -> Self {
         let mut network = Self::zeros(config, form);
         for (at, tensor) in network.layout.tensors.iter().enumerate() {
-            let (Place::Matrix(start), [rows, columns]) = (tensor.place, &tensor.shape[..]) else { continue };
+            let Place::Matrix(matrix) = tensor.place else { continue };
             let stream = Stream::new(seed, Kind::Weights, at as u32);
-            let scale = (12.0 / *columns as f32).sqrt() / 256.0;
-            let mut row = vec![0.0; *columns];
-            for r in 0..*rows {
+            let scale = (12.0 / matrix.columns as f32).sqrt() / 256.0;
+            let mut row = vec![0.0; matrix.columns];
+            for r in 0..matrix.rows {
                 for (part, cells) in row.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-                    let bytes = stream.bits((r * columns / 8 + part) as u64).to_le_bytes();
+                    let bytes = stream.bits((r * matrix.columns / 8 + part) as u64).to_le_bytes();
                     *cells = bytes.map(|byte| (f32::from(byte) - 127.5) * scale);
                 }
-                network.store.put(start + r * columns, &row);
+                network.store.put(matrix, r, &row);
             }
         }
         network
@@ -239,7 +239,7 @@ impl Network {
         for (r, bytes) in bytes.chunks_exact(element * columns).enumerate() {
             row.iter_mut().zip(bytes.chunks_exact(element)).for_each(|(x, bytes)| *x = widen(bytes));
             match tensor.place {
-                Place::Matrix(start) => self.store.put(start + r * columns, &row),
+                Place::Matrix(matrix) => self.store.put(matrix, r, &row),
                 Place::Norm(start) => self.norms[start..][..columns].copy_from_slice(&row),
             }
         }

@@ -15,6 +15,7 @@ use sunward_units::math;
 use super::attention::{Past, attend, gated, norm, norm_add, norm_in_place, rotate, soft_cap};
 use super::config::{GemmaConfig, Rotation, Sight};
 use super::error::{GemmaError, NETWORK_LIMIT};
+use super::matrix::{BLOCK, STRIP, place};
 use super::network::{Block, Network, flip_f32};
 
 /// Rows of one pass at most.
@@ -37,7 +38,7 @@ struct Row {
     token: u32,
 }
 
-/// One layer's place in the cache: `[sequence, key head, slot, column]` from `start`.
+/// One layer's place in the cache: `[sequence, key head, slot, column]` from `start`, the keys' slots laid in strips.
 #[derive(Debug, Clone, Copy)]
 struct LayerCache {
     start: usize,
@@ -145,6 +146,7 @@ impl Session {
                 Sight::Window(window) => context.min(window.saturating_add(ROWS)),
                 Sight::All => context,
             };
+            let capacity = capacity.next_multiple_of(STRIP);
             layers.push(LayerCache { start, capacity });
             start += sequences * config.key_width() * capacity;
             if turns.iter().all(|turns| turns.rotation != layer.rotation) {
@@ -278,9 +280,11 @@ impl Session {
             }
             for (head, (key, value)) in keys.chunks_exact(width).zip(values.chunks_exact(width)).enumerate() {
                 let slot = row.position % cache.capacity;
-                let at = cache.start + ((row.sequence * config.key_heads + head) * cache.capacity + slot) * width;
-                self.keys[at..at + width].copy_from_slice(key);
-                self.values[at..at + width].copy_from_slice(value);
+                let start = cache.start + (row.sequence * config.key_heads + head) * cache.capacity * width;
+                self.values[start + slot * width..][..width].copy_from_slice(value);
+                for (block, key) in key.chunks_exact(BLOCK).enumerate() {
+                    self.keys[start + place(slot, block, width) * BLOCK..][..BLOCK].copy_from_slice(key);
+                }
             }
         }
     }
