@@ -162,7 +162,7 @@ pub enum StudyError {
         /// The mission's file.
         file: String,
         /// Why.
-        source: sunward_sim::SimError,
+        source: Box<sunward_sim::SimError>,
     },
     /// A mission key that cannot be set.
     #[error("cannot set {key}: {reason}")]

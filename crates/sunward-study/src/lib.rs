@@ -30,7 +30,8 @@ pub use mission::MissionModel;
 pub use optimise::optimise;
 pub use root::{BreakEven, break_even};
 pub use run::{
-    Compared, Control, Function, Model, Observer, Part, Plan, Point, Progress, RunError, Shard, Study, compare, sweep,
+    Compared, Control, Function, Model, Observer, Part, Plan, Point, Progress, RunError, Shard, Study, compare,
+    metric_at, sweep,
 };
 pub use sample::{Sampler, Sampling};
 pub use space::{Factor, Role, Shared, Space, Variable};

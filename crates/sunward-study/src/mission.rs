@@ -247,7 +247,7 @@ impl MissionModel {
 
     fn flown(&self, world: &World) -> Result<Outcome, StudyError> {
         sunward_sim::simulate(world, &sunward_sim::modelled, &mut |_| Onward::Continue)
-            .map_err(|source| StudyError::Flight { file: self.file.clone(), source })
+            .map_err(|source| StudyError::Flight { file: self.file.clone(), source: Box::new(source) })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Choosing a design: the best one for one objective, the Pareto front for several, among those that meet the constraints.
 //!
-//! One objective: CMA-ES (Hansen 2016, "The CMA evolution strategy: a tutorial"; crate `cmaes`). Several: NSGA-II, in [`nsga`]. Both
+//! One objective: CMA-ES (Hansen 2016, "The CMA evolution strategy: a tutorial"; crate `cmaes`). Several: NSGA-II, written here. Both
 //! search the unit cube of the design variables' distributions, so that ends and discrete values are theirs; assumptions stay
 //! central, and are refused as variables.
 //! **Not modelled**: designs that are good on average over the assumptions; sweep the front's designs for that.
@@ -426,9 +426,10 @@ mod tests {
         let points: Vec<[f64; 2]> =
             found.front.iter().map(|c| [c.metrics[0].unwrap(), c.metrics[1].unwrap()]).collect();
         assert!(points.len() >= 35, "{} designs", points.len());
-        for [f1, f2] in &points {
-            assert!(f2 - (1.0 - f1.sqrt()) < 0.02, "({f1}, {f2}) is off the front");
-        }
+        // Between two designs that lie 1/40 apart a third may stay that neither beats: at f1 = 0.05 up to 0.05 off the front.
+        let off: Vec<f64> = points.iter().map(|[f1, f2]| f2 - (1.0 - f1.sqrt())).collect();
+        assert!(off.iter().all(|&off| (-1e-12..0.05).contains(&off)), "{points:?}");
+        assert!(off.iter().sum::<f64>() / (off.len() as f64) < 0.01, "{off:?}");
         assert!(points.windows(2).all(|pair| pair[0][0] < pair[1][0] && pair[0][0] + 0.1 > pair[1][0]), "{points:?}");
         assert!(points[0][0] < 0.02 && points[points.len() - 1][0] > 0.98);
     }
@@ -443,13 +444,21 @@ mod tests {
         let at_least = |metric: &str, bound| Constraint { metric: metric.to_owned(), bound: Bound::AtLeast(bound) };
         let objectives = [lower("f1"), lower("f2")];
         let constraints = [at_least("g1", 6.0), at_least("g2", 1.0)];
-        let found = solve(&model, &space, &objectives, &constraints).unwrap();
-        for candidate in &found.front {
+        let problem =
+            Problem { model: &model, space: &space, over: &[], objectives: &objectives, constraints: &constraints };
+        let effort = Effort { population: 40, ..EFFORT };
+        let found = optimise(&problem, &effort, &go).unwrap();
+        assert!(found.front.len() > 30, "{} designs", found.front.len());
+        let off = found.front.iter().map(|candidate| {
             let [x1, x2] = [0, 1].map(|index| candidate.values[index].number().unwrap());
-            let best = (6.0 - 9.0 * x1).max(0.0);
-            assert!(x2 >= best - 1e-12 && (x2 - best) / x1 < 0.2, "({x1}, {x2})");
-        }
-        let again = solve(&model, &space, &objectives, &constraints).unwrap();
+            let off = (x2 - (6.0 - 9.0 * x1).max(0.0)) / x1;
+            // f2 falls by 40 for each unit of f1, and the designs lie 1/60 apart.
+            assert!((-1e-12..0.7).contains(&off), "({x1}, {x2}) is {off} off the front");
+            off
+        });
+        let mean = off.sum::<f64>() / found.front.len() as f64;
+        assert!(mean < 0.15, "{mean} off the front on average");
+        let again = optimise(&problem, &effort, &go).unwrap();
         assert_eq!(found, again);
     }
 }

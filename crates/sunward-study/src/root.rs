@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn a_line_is_solved_at_once() {
         let found = break_even(|x| Ok(2.5 * x - 10.0), 0.0, 100.0, 1e-12).unwrap();
-        assert_eq!((found.value, found.difference), (4.0, 0.0));
+        assert!((found.value - 4.0).abs() < 1e-12 && found.difference.abs() < 1e-11, "{found:?}");
         assert!(found.evaluations <= 5, "{found:?}");
     }
 

@@ -16,7 +16,7 @@ use crate::StudyError;
 use crate::distribution::Value;
 use crate::sample::{Sampler, Sampling};
 use crate::shard;
-use crate::space::{Space, Variable, refuse_duplicates};
+use crate::space::{Space, Variable, refuse_duplicates, unknown};
 use crate::store::Store;
 use crate::table::{Input, Metric, Table};
 
@@ -397,6 +397,17 @@ pub fn sweep(
     let plan = Plan::new(study, model)?;
     plan.execute(store, Part::WHOLE, observer)?;
     plan.collect(store)
+}
+
+/// One metric of one run: what a break-even is made of.
+///
+/// # Errors
+/// A metric that the model does not have, or that does not exist at the point; a run that fails.
+pub fn metric_at(model: &dyn Model, metric: &str, point: Point<'_>) -> Result<f64, StudyError> {
+    let names = || model.metrics().iter().map(String::as_str);
+    let index = names().position(|name| name == metric).ok_or_else(|| unknown("metric", metric, names()))?;
+    let metrics = outcome(model, point).map_err(|message| StudyError::Run { message })?;
+    metrics[index].ok_or_else(|| StudyError::Run { message: format!("{metric} does not exist there") })
 }
 
 /// What came out of one contender as it is, without any draw.

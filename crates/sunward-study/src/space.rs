@@ -119,10 +119,8 @@ impl Space {
         let mut space = Self { variables: Vec::new(), factors: Vec::new(), roots: Vec::new() };
         for variable in variables {
             variable.check()?;
-            let cause = match &variable.shared {
-                Some(shared) => Some((space.cause(&shared.cause), normal_correlation(shared.rank_correlation))),
-                None => None,
-            };
+            let shared = variable.shared.as_ref();
+            let cause = shared.map(|to| (space.cause(&to.cause), normal_correlation(to.rank_correlation)));
             let own = match cause {
                 Some((_, correlation)) if correlation.abs() == 1.0 => None,
                 _ => Some(space.factor(&variable.key, false)),

@@ -206,10 +206,10 @@ fn break_even_of_two_models() {
     let b = Function::new("b", &["cost"], |x: &[f64]| vec![1000.0 + x[0]]);
     let variables = [uniform("price", 0.0, 600.0)];
     let cost = |model: &dyn Model, price: f64| {
-        let values = [Value::Number(price)];
-        let metrics = model.run(Point { variables: &variables, values: &values });
-        metrics.map(|metrics| metrics[0].unwrap()).map_err(|error| StudyError::Run { message: error.to_string() })
+        metric_at(model, "cost", Point { variables: &variables, values: &[Value::Number(price)] })
     };
     let parity = break_even(|price| Ok(cost(&a, price)? - cost(&b, price)?), 0.0, 600.0, 1e-9).unwrap();
     assert!((parity.value - 450.0).abs() < 1e-9, "{parity:?}");
+    let odd = metric_at(&a, "costs", Point { variables: &variables, values: &[] }).unwrap_err().to_string();
+    assert_eq!(odd, "no metric is called \"costs\"; did you mean \"cost\"?");
 }

@@ -92,11 +92,13 @@ fn ranks(candidates: &[Candidate]) -> Vec<usize> {
     let mut beats = vec![Vec::new(); count];
     for a in 0..count {
         for b in a + 1..count {
-            match dominance(&candidates[a], &candidates[b]) {
-                Ordering::Less => (beats[a].push(b), beaten_by[b] += 1).1,
-                Ordering::Greater => (beats[b].push(a), beaten_by[a] += 1).1,
-                Ordering::Equal => {}
-            }
+            let (winner, loser) = match dominance(&candidates[a], &candidates[b]) {
+                Ordering::Less => (a, b),
+                Ordering::Greater => (b, a),
+                Ordering::Equal => continue,
+            };
+            beats[winner].push(loser);
+            beaten_by[loser] += 1;
         }
     }
     let mut ranks = vec![0; count];
@@ -152,8 +154,16 @@ fn offspring(population: &[Member], size: usize, luck: &mut Luck) -> Vec<Vec<f64
     let mut children = Vec::with_capacity(size + 1);
     while children.len() < size {
         let (mother, father) = (parent(population, luck), parent(population, luck));
-        for child in crossed(&mother.candidate.place, &father.candidate.place, luck) {
-            children.push(mutated(child, luck));
+        let parents = [&mother.candidate.place, &father.candidate.place];
+        for mut child in crossed(parents[0], parents[1], luck) {
+            // A copy would cost a run and tell nothing new.
+            loop {
+                child = mutated(child, luck);
+                if !parents.contains(&&child) {
+                    break;
+                }
+            }
+            children.push(child);
         }
     }
     children.truncate(size);
