@@ -95,7 +95,7 @@ impl Compiler<'_> {
         }
         let (stations, grounds): (Vec<_>, Vec<_>) = grounds.into_iter().flatten().unzip();
         let links = self.links(mission, &radios, &grounds)?;
-        self.check_jobs_fit(mission, &jobs, &designs);
+        self.check_jobs_fit(mission, &jobs, &designs, &sites);
         let recorded = recorded(mission, &sites);
         Some(World {
             name: header.name.value.clone(),
@@ -610,15 +610,27 @@ impl Compiler<'_> {
         Some(self.catalog.accelerator(&name).ok()?.peak.of(precision)?.value)
     }
 
-    /// A job must fit at least one site it may run on: its number format, its memory, its accelerators.
-    fn check_jobs_fit(&mut self, mission: &Mission, jobs: &[Job], designs: &[Design]) {
+    /// A job must fit at least one satellite it may run on: its number format, its memory, its accelerators.
+    fn check_jobs_fit(&mut self, mission: &Mission, jobs: &[Job], designs: &[Design], sites: &[Site]) {
         for (given, job) in mission.jobs.iter().zip(jobs) {
-            let reasons: Vec<String> =
-                designs.iter().enumerate().filter_map(|(index, design)| job.unfit(index, design)).collect();
-            if reasons.len() == designs.len() {
-                let message = format!("job {:?} fits no satellite: {}", job.name, reasons.join("; "));
-                self.faults.push(Fault::at(&given.name, FaultKind::OutOfRange, message));
-            }
+            let fault = match (&given.site, job.site) {
+                (Some(name), Some(site)) => {
+                    let design = sites[site as usize].design as usize;
+                    job.unfit(design, &designs[design]).map(|reason| {
+                        let message =
+                            format!("job {:?} does not fit satellite {:?}: {reason}", job.name, name.as_str());
+                        Fault::at(name, FaultKind::OutOfRange, message)
+                    })
+                }
+                _ => {
+                    let reasons = designs.iter().enumerate().map(|(index, design)| job.unfit(index, design));
+                    reasons.collect::<Option<Vec<_>>>().map(|reasons| {
+                        let message = format!("job {:?} fits no satellite: {}", job.name, reasons.join("; "));
+                        Fault::at(&given.name, FaultKind::OutOfRange, message)
+                    })
+                }
+            };
+            self.faults.extend(fault);
         }
     }
 }
