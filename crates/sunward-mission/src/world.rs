@@ -3,7 +3,9 @@
 //! A design is stated once; the satellites that share it are rows of [`World::sites`].
 
 use serde::Serialize;
+use sunward_astro::batch::{BatchSgp4, Failure};
 use sunward_astro::elements::Elements;
+use sunward_astro::ephemeris::{Ephemeris, Grid};
 use sunward_astro::mean::MeanOrbit;
 use sunward_astro::station::Station as Mast;
 use sunward_astro::time::{Instant, Span};
@@ -79,6 +81,23 @@ pub enum Orbit {
     Sgp4(Box<Elements>),
     /// Mean elements with secular J2 rates.
     Mean(MeanOrbit),
+}
+
+impl Orbit {
+    /// Positions and velocities on a grid, TEME.
+    ///
+    /// # Errors
+    /// Where SGP4 gives no state.
+    pub fn propagate(&self, grid: Grid) -> Result<Ephemeris, Failure> {
+        match self {
+            Self::Mean(mean) => Ok(mean.propagate(grid)),
+            Self::Sgp4(elements) => {
+                let alone =
+                    BatchSgp4::new(std::slice::from_ref(elements)).map_err(|mut failures| failures.remove(0))?;
+                Ephemeris::by_sgp4(&alone, 0, grid)
+            }
+        }
+    }
 }
 
 /// Machinery that one or many satellites share.

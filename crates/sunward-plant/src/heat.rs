@@ -69,7 +69,7 @@ pub struct Temperatures<T> {
 pub struct HeatInput<T> {
     /// Power into the board.
     pub board: T,
-    /// Power into the bus, absorbed flux included.
+    /// Power into the bus.
     pub bus: T,
     /// Flux absorbed by the radiator.
     pub radiator: T,
@@ -102,7 +102,7 @@ pub struct HeatStep<T> {
 /// oscillates nor lags whatever the step is.
 ///
 /// # Panics
-/// If Newton's method has not converged, which only a NaN or a negative capacity can cause.
+/// If Newton's method has not converged, which only a NaN or a negative constant can cause.
 #[inline(always)]
 #[must_use]
 pub fn advance<T: Real>(
@@ -161,7 +161,8 @@ impl<'a, T: Real> Reduced<'a, T> {
         let chip_from = inertia.chip * from.chip;
         let board_links = n.board_to_bus + n.board_to_radiator;
         // chip_to_board * (1 - chip_weight), without the cancellation.
-        let board_diagonal = inertia.board + board_links + chip_weight * inertia.chip;
+        let board_own = inertia.board + chip_weight * inertia.chip;
+        let board_diagonal = board_own + board_links;
         Self {
             network: n,
             inertia,
@@ -170,11 +171,14 @@ impl<'a, T: Real> Reduced<'a, T> {
             chip_from,
             board_diagonal,
             board_from: inertia.board * from.board + input.board + chip_weight * chip_from,
-            bus_diagonal: inertia.bus + n.board_to_bus + n.bus_to_radiator
-                - n.board_to_bus * n.board_to_bus / board_diagonal,
+            // g - g^2 / d = g (d - g) / d, with d - g written as the sum it is.
+            bus_diagonal: inertia.bus
+                + n.bus_to_radiator
+                + n.board_to_bus * (board_own + n.board_to_radiator) / board_diagonal,
             coupling: n.bus_to_radiator + n.board_to_bus * n.board_to_radiator / board_diagonal,
-            radiator_diagonal: inertia.radiator + n.board_to_radiator + n.bus_to_radiator
-                - n.board_to_radiator * n.board_to_radiator / board_diagonal,
+            radiator_diagonal: inertia.radiator
+                + n.bus_to_radiator
+                + n.board_to_radiator * (board_own + n.board_to_bus) / board_diagonal,
             bus_from: inertia.bus * from.bus + input.bus,
             radiator_from: inertia.radiator * from.radiator + input.radiator,
         }

@@ -73,11 +73,13 @@ impl<T: Real> PowerNetwork<T> {
     }
 
     /// Power left for the accelerators at their terminals, W, once the essential loads are fed: array first, then the
-    /// battery down to its floor.
+    /// battery down to its floor. A battery below its floor is charged before anything is left.
     #[inline(always)]
     #[must_use]
     pub fn grant(&self, array_available: T, store: &Store<T>, essential: T, dt_s: f64) -> T {
-        let bus = array_available * self.array_regulator + self.discharge_limit(store, store.floor, dt_s);
+        let missing = (store.floor - store.energy).positive() / (self.battery_charge * dt_s);
+        let charge = missing.min(self.charge_max) / self.battery_regulator;
+        let bus = array_available * self.array_regulator + self.discharge_limit(store, store.floor, dt_s) - charge;
         (bus * self.distribution - essential).positive()
     }
 
@@ -220,6 +222,15 @@ mod tests {
         assert_eq!(NETWORK.grant(0.0, &store(2.16e6), 60.0, 60.0), 0.0);
         assert_eq!(NETWORK.settle(0.0, &store(2.16e6), 60.0, 60.0).unserved, 0.0);
         assert!(NETWORK.settle(0.0, &store(0.0), 60.0, 60.0).unserved > 59.99);
+    }
+
+    #[test]
+    fn a_battery_below_its_floor_is_charged_before_the_accelerators_draw() {
+        let low = store(2.15e6);
+        let grant = NETWORK.grant(500.0, &low, 60.0, 60.0);
+        assert!(grant < NETWORK.grant(500.0, &store(2.16e6), 60.0, 60.0));
+        assert!(NETWORK.settle(500.0, &low, 60.0 + grant, 60.0).stored > 0.0);
+        assert_eq!(NETWORK.grant(70.0, &low, 60.0, 60.0), 0.0, "all of a weak array goes into the battery");
     }
 
     #[test]

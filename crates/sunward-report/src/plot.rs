@@ -318,15 +318,21 @@ impl Column {
         for tick in multiples(scale.low, scale.high, step) {
             let y = scale.at(tick);
             canvas.line((self.left, y), (self.right, y), GRID, 1.0);
-            canvas.text(&signed(tick), (self.left - 7.0, y), 10.5, MUTED, Anchor::End);
+            canvas.text(&stepped(tick, step), (self.left - 7.0, y), 10.5, MUTED, Anchor::End);
         }
     }
 }
 
 /// A tick's number with a true minus sign.
 fn signed(value: f64) -> String {
-    let text = significant(if value.abs() < 1e-12 { 0.0 } else { value }, 4);
-    text.replace('-', "\u{2212}")
+    stepped(value, value.abs())
+}
+
+/// A tick's number with as many digits as tell it from the next one, `step` away, and at least four.
+fn stepped(value: f64, step: f64) -> String {
+    let value = if value.abs() < 1e-12 { 0.0 } else { value };
+    let apart = if step > 0.0 { (value.abs() / step).max(1.0).log10().ceil() as usize + 1 } else { 0 };
+    significant(value, apart.max(4)).replace('-', "\u{2212}")
 }
 
 /// The unit of a time axis, its name and the step of its ticks, for at most `count` of them over `span_s`.
@@ -372,6 +378,13 @@ pub(crate) fn draw_unit(canvas: &mut Canvas<'_>, column: &Column, top: f64, unit
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn neighbouring_ticks_never_read_the_same() {
+        assert_eq!(stepped(65.2702, 0.0001), "65.2702");
+        assert_eq!(stepped(65.2703, 0.0001), "65.2703");
+        assert_eq!(stepped(-20.0, 20.0), "\u{2212}20");
+    }
 
     #[test]
     fn steps_are_round_and_ticks_are_their_multiples() {

@@ -213,6 +213,7 @@ impl<'w> Block<'w> {
             let told = self.sites[lane].command(index, row, &skies[lane]);
             command.put(lane, &told);
         }
+        let chip_before = self.state.chip;
         let (next, flow) = step(&self.plant, &self.state, &sky, &command, dt_s);
         self.state = next;
         self.clock = flow.clock * flow.duty;
@@ -223,7 +224,7 @@ impl<'w> Block<'w> {
         let (mut lit, mut working) = (0, 0);
         for lane in 0..self.sites.len() {
             let of_lane = flow.get(lane);
-            let note = self.sites[lane].account(index, row, &skies[lane], &of_lane, self.state.chip.0[lane])?;
+            let note = self.sites[lane].account(index, row, &skies[lane], &of_lane, chip_before.0[lane])?;
             lit += u32::from(light.0[lane] > 0.0);
             working += u32::from(note.job.is_some() && of_lane.ran > 0.5);
             self.record(lane, row, &skies[lane], &of_lane, &note);

@@ -1,4 +1,4 @@
-//! The scheduler's answer for one planning window: immutable; executing it leaves nothing to choose.
+//! The scheduler's answer for one planning window: immutable. Execution follows it; within it, jobs share each step strictly by rank.
 
 use sunward_astro::time::Instant;
 use sunward_units::Watts;
@@ -21,6 +21,8 @@ pub struct SitePlan {
     pub arriving: Vec<u32>,
     /// Power the accelerators may draw at most, so that the battery lasts over this window and the next.
     pub power_cap: Watts,
+    /// Whether they work in the shadow too.
+    pub work_in_shadow: bool,
     /// Stations given to the site, in order of time, not overlapping.
     pub slots: Vec<Slot>,
 }

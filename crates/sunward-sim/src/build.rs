@@ -36,7 +36,6 @@ pub fn plant(design: &Design) -> Plant<f64> {
         bus_load: power.bus_load.0,
         heater_power: power.heater_power.0,
         heater_setpoint: power.heater_setpoint.0,
-        chip_capacity: f64::from(compute.count) * compute.chip_heat_capacity.0,
         board_capacity: thermal.board_heat_capacity.0,
         bus_capacity: thermal.bus_heat_capacity.0,
         radiator_capacity: thermal.radiator_heat_capacity.0,

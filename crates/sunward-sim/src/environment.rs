@@ -3,7 +3,6 @@
 //! Positions come on a grid fine enough for eclipses and passes (a minute at most); powers and fluxes are those at the middle of
 //! a step, the share of sunlight is the mean over it with the true edges of the shadow.
 
-use sunward_astro::batch::{BatchSgp4, Failure};
 use sunward_astro::contact::{Contact, EarthTrack, SatelliteId, contacts};
 use sunward_astro::eclipse::{Eclipse, Occulter, eclipses, sunlit_fraction_of_steps};
 use sunward_astro::ephemeris::{Ephemeris, Grid, Place};
@@ -13,7 +12,7 @@ use sunward_astro::station::Station;
 use sunward_astro::sun::{SightingSeries, sun_series};
 use sunward_astro::time::{Instant, Span};
 use sunward_mission::keys::{Pointing, RadiatorOrientation};
-use sunward_mission::world::{Design, Orbit, World};
+use sunward_mission::world::{Design, World};
 use sunward_plant::radiation::{DoseRates, RadiationError, RadiationModel};
 use sunward_plant::view::{Facing, Geometry, PlateFlux, Surroundings, plate_flux};
 use sunward_units::{Meters, WattsPerSquareMeter};
@@ -89,17 +88,6 @@ fn fineness(step: Span) -> usize {
     parts.expect("a step of n nanoseconds divides into n parts") as usize
 }
 
-/// Positions and velocities of a site on a grid.
-fn ephemeris(orbit: &Orbit, grid: Grid) -> Result<Ephemeris, Failure> {
-    match orbit {
-        Orbit::Mean(mean) => Ok(mean.propagate(grid)),
-        Orbit::Sgp4(elements) => {
-            let alone = BatchSgp4::new(std::slice::from_ref(elements)).map_err(|mut failures| failures.remove(0))?;
-            Ephemeris::by_sgp4(&alone, 0, grid)
-        }
-    }
-}
-
 /// The radiation model of every design, `[design]`, for the calendar year it was made in: the belts drift by 0.3 deg a year.
 pub(crate) struct Belts {
     year: f64,
@@ -138,7 +126,7 @@ pub(crate) fn observe(
     let entry = &world.sites[site as usize];
     let design = world.design(site as usize);
     let named = |source| SimError::Orbit { site: entry.name.clone(), source };
-    let track = ephemeris(&entry.orbit, window.grid).map_err(named)?;
+    let track = entry.orbit.propagate(window.grid).map_err(named)?;
     let found = eclipses(Occulter::EARTH, &track, &window.sun);
     let mut fine_light = vec![0.0; window.grid.steps()];
     sunlit_fraction_of_steps(Occulter::EARTH, &track, &window.sun, &found, &mut fine_light);
@@ -176,7 +164,8 @@ pub(crate) fn observe(
     }
     sky.passes.sort_by_key(|pass| (pass.rise, pass.station));
     sky.shine(world, design, window, &track);
-    sky.irradiate(&belts.models[entry.design as usize]).map_err(|source| SimError::Radiation { site: entry.name.clone(), source })?;
+    sky.irradiate(&belts.models[entry.design as usize])
+        .map_err(|source| SimError::Radiation { site: entry.name.clone(), source })?;
     Ok(sky)
 }
 

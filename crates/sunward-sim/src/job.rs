@@ -118,7 +118,8 @@ impl JobRun {
 
     /// Whether it could use the accelerators at `now`.
     pub(crate) fn ready(&self, job: &Job, now: Instant) -> bool {
-        self.input_on_board && self.at_hand > 0.0 && job.release <= now
+        let open = job.release <= now && job.deadline.is_none_or(|deadline| now < deadline);
+        open && self.input_on_board && self.at_hand > 0.0
     }
 
     /// Spends `units` worth of work. Returns what the payload made of it.
@@ -139,10 +140,10 @@ impl JobRun {
         Ok(progress)
     }
 
-    /// Writes a checkpoint when `dt_s` more seconds of work make one due; tells whether it did.
-    pub(crate) fn save_if_due(&mut self, dt_s: f64) -> bool {
+    /// Writes a checkpoint when `dt_s` more seconds of work make one due and the step was `sound`; tells whether it did.
+    pub(crate) fn save_if_due(&mut self, dt_s: f64, sound: bool) -> bool {
         self.since_save_s += dt_s;
-        let due = self.save_every_s.is_some_and(|every| self.since_save_s >= every);
+        let due = sound && self.save_every_s.is_some_and(|every| self.since_save_s >= every);
         if due {
             (self.saved, self.saved_units, self.since_save_s) = (self.payload.checkpoint(), self.units, 0.0);
             self.checkpoints += 1;
@@ -217,9 +218,12 @@ pub(crate) fn waiting(job: &Job) -> JobOutcome {
     }
 }
 
-/// Seconds a unit takes on `working` accelerators of a design.
+/// Seconds a unit takes on `working` accelerators of a design; `None` where they cannot run it.
 pub(crate) fn unit_time(job: &Job, design: u32, compute: &Compute, working: u32) -> Option<UnitTime<f64>> {
     let used = f64::from(accelerators(job, working));
+    if job.demand.memory() > compute.memory * used {
+        return None;
+    }
     let machine = Machine {
         peak: job.peak[design as usize]? * used,
         bandwidth: compute.bandwidth * used,

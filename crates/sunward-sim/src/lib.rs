@@ -76,6 +76,6 @@ pub const NOT_MODELLED: &[&str] = &[
     "Heat: gradients within a node, heat pipes that fail or dry out, sunlight through the insulation of the bus.",
     "Clock: leakage that grows with temperature, differences between the chips of a site.",
     "Radiation: solar particle events, cosmic rays, beam data of the accelerator itself (Google's Trillium stands in).",
-    "Work: jobs that share a site at the same time, time to load models and to write checkpoints, moving a placed job.",
+    "Work: time to load models, to write checkpoints and to wake accelerators; checkpoints and reboots fall on whole steps; moving a placed job.",
     "Links: rain, interference, antenna patterns, retransmission; links between satellites.",
 ];

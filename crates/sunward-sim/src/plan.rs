@@ -6,7 +6,8 @@
 //! battery above its floor over this window and the next. Work grows more slowly than power (the clock's curve is concave), so
 //! a steady power does more work than the same energy in bursts.
 //!
-//! **Not modelled**: the heat limit in the forecast (a site that throttles leaves energy over), moving a job once it is placed.
+//! **Not modelled** in the forecast: the heat limit (a site that throttles leaves energy over), heater and transmitter, the
+//! battery's lowest charge temperature. A job once placed stays where it is.
 
 use sunward_astro::time::{Instant, Span};
 use sunward_mission::world::{Design, Job, World};
@@ -24,9 +25,15 @@ use crate::site::{SiteRun, rank};
 const BISECTIONS: usize = 20;
 
 /// Jobs that come to each site with the window that ends at `end`, `[site][..]`; marks them as placed.
-pub(crate) fn place_jobs(world: &World, sites: &[&SiteRun<'_>], placed: &mut [bool], end: Instant) -> Vec<Vec<u32>> {
+pub(crate) fn place_jobs(
+    world: &World,
+    sites: &[&SiteRun<'_>],
+    placed: &mut [bool],
+    now: Instant,
+    end: Instant,
+) -> Vec<Vec<u32>> {
     let mut arriving = vec![Vec::new(); sites.len()];
-    let mut backlog: Vec<f64> = sites.iter().map(|site| site.backlog_s()).collect();
+    let mut backlog: Vec<f64> = sites.iter().map(|site| site.backlog_s(now)).collect();
     let mut open: Vec<u32> = (0..world.jobs.len() as u32)
         .filter(|&job| !placed[job as usize] && world.jobs[job as usize].release < end)
         .collect();
@@ -34,7 +41,7 @@ pub(crate) fn place_jobs(world: &World, sites: &[&SiteRun<'_>], placed: &mut [bo
     for index in open {
         let job = &world.jobs[index as usize];
         let eligible = |site: usize| job.site.is_none_or(|wanted| wanted as usize == site);
-        let finish = |site: usize| Some((backlog[site] + job_time(world, job, site)?, site));
+        let finish = |site: usize| Some((backlog[site] + job_time(world, job, sites[site])?, site));
         let best =
             (0..sites.len()).filter(|&site| eligible(site)).filter_map(finish).min_by(|a, b| a.0.total_cmp(&b.0));
         if let Some((time, site)) = best {
@@ -47,13 +54,14 @@ pub(crate) fn place_jobs(world: &World, sites: &[&SiteRun<'_>], placed: &mut [bo
 }
 
 /// Time a whole job would hold a site at full clock, `None` if it cannot run there.
-fn job_time(world: &World, job: &Job, site: usize) -> Option<f64> {
-    let design_index = world.sites[site].design;
-    let design = world.design(site);
-    if job.unfit(design_index as usize, design).is_some() {
+fn job_time(world: &World, job: &Job, site: &SiteRun<'_>) -> Option<f64> {
+    let design_index = world.sites[site.index as usize].design;
+    let design = site.design();
+    let needed = job.accelerators.unwrap_or(1);
+    if site.working() < needed || job.unfit(design_index as usize, design).is_some() {
         return None;
     }
-    let unit = unit_time(job, design_index, &design.compute, design.compute.count)?.unbound().0;
+    let unit = unit_time(job, design_index, &design.compute, site.working())?.unbound().0;
     let left = (world.end() - job.release).seconds().0;
     let units = job.demand.units_total().or_else(|| Some(job.demand.arrivals_per_second()? * left))?;
     Some(units * unit)
@@ -126,33 +134,46 @@ fn longest_gap(begin: Instant, end: Instant, one: &Busy, other: &Busy) -> (Insta
     best
 }
 
-/// Largest steady power of a site's accelerators that keeps its battery above the floor over the given skies.
-pub(crate) fn power_cap(design: &Design, state: &State<f64>, wanted_w: f64, skies: &[&SiteSky], step: Span) -> Watts {
+/// Largest steady power of a site's accelerators that keeps its battery above the floor over the given skies, and whether they work
+/// in the shadow too: where not even the lowest clock lasts through it, they work in sunlight only.
+pub(crate) fn power_cap(
+    design: &Design,
+    state: &State<f64>,
+    wanted_w: f64,
+    skies: &[&SiteSky],
+    step: Span,
+) -> (Watts, bool) {
     let dt_s = step.seconds().0;
     let forecast = Forecast::new(design, state);
-    let lasts = |power: f64| forecast.lasts(power, skies, dt_s);
-    let floor = lowest_power(design);
-    if lasts(wanted_w) {
-        return Watts(wanted_w);
+    let floor = wanted_w * lowest_power_share(design);
+    for in_shadow in [true, false] {
+        let lasts = |power: f64| forecast.lasts(power, in_shadow, skies, dt_s);
+        if lasts(wanted_w) {
+            return (Watts(wanted_w), in_shadow);
+        }
+        if lasts(floor) {
+            return (Watts(bisect(floor, wanted_w, lasts)), in_shadow);
+        }
     }
-    let (mut low, mut high) = (floor, wanted_w);
-    if !lasts(low) {
-        // Not even the lowest clock lasts: run at it whenever the bus can feed it.
-        return Watts(floor);
-    }
+    // Nothing lasts: take what the array leaves once the battery is back at its floor.
+    (Watts(wanted_w), false)
+}
+
+/// The largest value that holds, between one that does and one that does not.
+fn bisect(mut low: f64, mut high: f64, holds: impl Fn(f64) -> bool) -> f64 {
     for _ in 0..BISECTIONS {
         let middle = 0.5 * (low + high);
-        if lasts(middle) {
+        if holds(middle) {
             low = middle;
         } else {
             high = middle;
         }
     }
-    Watts(low)
+    low
 }
 
-/// Power of all accelerators at their lowest clock, compute and memory busy.
-fn lowest_power(design: &Design) -> f64 {
+/// Power of an accelerator at its lowest clock over its full power, compute and memory busy.
+fn lowest_power_share(design: &Design) -> f64 {
     let compute = &design.compute;
     let curve = PowerCurve {
         idle: compute.idle_power.0,
@@ -163,7 +184,7 @@ fn lowest_power(design: &Design) -> f64 {
         compute_activity: 1.0,
         memory_activity: 1.0,
     };
-    f64::from(compute.count) * curve.power_floor()
+    curve.power_floor() / compute.power.0
 }
 
 /// The electrical half of a site, run ahead without heat.
@@ -197,14 +218,17 @@ impl<'a> Forecast<'a> {
     }
 
     /// Whether the battery stays above its floor under a steady accelerator power.
-    fn lasts(&self, power: f64, skies: &[&SiteSky], dt_s: f64) -> bool {
-        let load = power + self.design.compute.host_power.0 + self.design.power.bus_load.0;
+    fn lasts(&self, power: f64, in_shadow: bool, skies: &[&SiteSky], dt_s: f64) -> bool {
+        let (bus, compute) = (self.design.power.bus_load.0, &self.design.compute);
+        let (working, resting) = (bus + compute.host_power.0 + power, bus + compute.host_idle_power.0);
         let mut store = self.store;
         for sky in skies {
             for (&irradiance, &absorbed) in sky.array_irradiance.iter().zip(&sky.array_absorbed) {
+                let load = if in_shadow || irradiance > 0.0 { working } else { resting };
                 let step = self.network.settle(self.array(irradiance, absorbed), &store, load, dt_s);
                 store.energy += step.stored * dt_s;
-                if store.energy < store.floor || step.unserved > 0.0 {
+                // Below the floor at the start is no fault of the plan; falling further is.
+                if (store.energy < store.floor && step.stored < 0.0) || step.unserved > 0.0 {
                     return false;
                 }
             }

@@ -8,7 +8,8 @@
 //! out of the battery; the temperatures that follow. Conversion losses of a step warm the bus in the next one: energy is kept
 //! exactly, a step late.
 //!
-//! **Not modelled**: jobs sharing a site at the same time; sunlight absorbed through the bus's insulation.
+//! **Not modelled**: sunlight absorbed through the bus's insulation; chips that are not in use (they are cut off, at the
+//! temperature of those in use).
 
 use sunward_plant::accelerator::PowerCurve;
 use sunward_plant::heat::{self, HeatInput, HeatNetwork, Temperatures};
@@ -80,8 +81,6 @@ lanes_struct! {
         heater_power,
         /// Bus temperature below which it is on, K.
         heater_setpoint,
-        /// Heat capacity of all chips, J/K.
-        chip_capacity,
         /// Board and cold plate, J/K.
         board_capacity,
         /// Bus, J/K.
@@ -156,7 +155,9 @@ lanes_struct! {
         transmitter_draw,
         /// Of which leaves as radio waves, W.
         transmitter_radiated,
-        /// Conductance from the working chips to their boards, W/K.
+        /// Heat capacity of the chips in use, J/K.
+        chip_capacity,
+        /// Conductance from the chips in use to their boards, W/K.
         chip_to_board,
         /// Idle power of the accelerators at work, W.
         idle,
@@ -194,7 +195,7 @@ lanes_struct! {
         stored,
         /// Energy moved through the store.
         throughput,
-        /// Heat absorbed from Sun and Earth by radiator and array.
+        /// Heat absorbed from Sun and Earth by the radiator.
         absorbed,
         /// Heat radiated by radiator and bus.
         radiated,
@@ -235,9 +236,9 @@ impl<T: Real> Plant<T> {
         Store { energy: state.stored, capacity, floor: capacity * self.floor_share }
     }
 
-    fn heat_network(&self, chip_to_board: T) -> HeatNetwork<T> {
+    fn heat_network(&self, chip_capacity: T, chip_to_board: T) -> HeatNetwork<T> {
         HeatNetwork {
-            chip_capacity: self.chip_capacity,
+            chip_capacity,
             board_capacity: self.board_capacity,
             bus_capacity: self.bus_capacity,
             radiator_capacity: self.radiator_capacity,
@@ -313,7 +314,7 @@ pub fn step<T: Real>(
     let host = ran.if_less(T::splat(0.5), command.host_idle.min(grant), command.host_active);
     let granted = ran * allowed.min(wanted);
 
-    let network_heat = plant.heat_network(command.chip_to_board);
+    let network_heat = plant.heat_network(command.chip_capacity, command.chip_to_board);
     let bus_heat = essential_fed - command.transmitter_radiated * fed + state.losses_pending;
     let input = HeatInput {
         board: host,
@@ -366,7 +367,7 @@ pub fn step<T: Real>(
         losses: settled.losses + lost_with_capacity,
         stored: (stored - state.stored) / dt_s,
         throughput: settled.throughput,
-        absorbed: sky.radiator_absorbed + sky.array_absorbed,
+        absorbed: sky.radiator_absorbed,
         radiated: warmed.radiated,
         ran,
         clock: clock * ran,

@@ -92,7 +92,7 @@ pub enum Bound {
     Heat = 2,
     /// Work waited for its input.
     Link = 3,
-    /// A reboot, or work repeated after a fault.
+    /// A reboot after a fault.
     Radiation = 4,
     /// No work was at hand, or less than the accelerators could do.
     Demand = 5,
@@ -132,7 +132,7 @@ pub struct Track {
     pub array_available: Vec<Watts>,
     /// Power drawn from the array.
     pub array_used: Vec<Watts>,
-    /// Power of all loads, losses of conversion included.
+    /// Power delivered to all loads.
     pub load: Vec<Watts>,
     /// Power of the accelerators alone.
     pub accelerator: Vec<Watts>,
@@ -328,7 +328,7 @@ pub struct Transfer {
     pub direction: Direction,
     /// When the data was there to be sent.
     pub ready: Instant,
-    /// First chance in the contact that finished it.
+    /// First bit sent; in an earlier contact if it took several.
     pub begin: Instant,
     /// Last bit received, light time included.
     pub end: Instant,

@@ -105,7 +105,7 @@ fn plan(
     placed: &mut [bool],
 ) -> Blueprint {
     let sites: Vec<&SiteRun<'_>> = blocks.iter().flat_map(|block| &block.sites).collect();
-    let arriving = place_jobs(world, &sites, placed, world.instant(window.end));
+    let arriving = place_jobs(world, &sites, placed, window.start(), window.stop());
     let slots = give_stations(world, &sites, skies, &arriving);
     let ask = |site: usize| {
         let state = blocks[site / WIDTH].state.get(site % WIDTH);
@@ -121,7 +121,12 @@ fn plan(
         })
         .collect();
     let of_sites = arriving.into_iter().zip(slots).zip(caps);
-    let plans = of_sites.map(|((arriving, slots), power_cap)| SitePlan { arriving, power_cap, slots });
+    let plans = of_sites.map(|((arriving, slots), (power_cap, work_in_shadow))| SitePlan {
+        arriving,
+        power_cap,
+        work_in_shadow,
+        slots,
+    });
     Blueprint { begin: window.begin, end: window.end, sites: plans.collect() }
 }
 

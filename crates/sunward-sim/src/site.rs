@@ -42,7 +42,7 @@ pub(crate) struct Totals {
     pub(crate) rollbacks: u32,
     pub(crate) reboot_s: f64,
     pub(crate) dropped: Bits,
-    pub(crate) made: Bits,
+    pub(crate) made_bits: u128,
 }
 
 /// What a site did in a step, for the record.
@@ -77,12 +77,15 @@ pub(crate) struct SiteRun<'w> {
     slots: Vec<Slot>,
     next_slot: usize,
     power_cap_w: f64,
+    work_in_shadow: bool,
     blocked_until: Instant,
     failures: Vec<Instant>,
     working: u32,
     active: Vec<Active>,
     note: StepNote,
     shedding: bool,
+    /// Whether essential loads went unfed in the last step.
+    starving: bool,
     too_hot: bool,
     pub(crate) pass_bits: Vec<(u32, Bits, Bits)>,
     pub(crate) events: Vec<Event>,
@@ -110,12 +113,14 @@ impl<'w> SiteRun<'w> {
             slots: Vec::new(),
             next_slot: 0,
             power_cap_w: 0.0,
+            work_in_shadow: true,
             blocked_until: world.start,
             failures: failures(world, index, compute),
             working: compute.count,
             active: Vec::new(),
             note: StepNote { bound: Bound::Demand, job: None, work: Flops::ZERO, down: Bits::ZERO, up: Bits::ZERO },
             shedding: false,
+            starving: false,
             too_hot: false,
             pass_bits: Vec::new(),
             events: Vec::new(),
@@ -143,6 +148,7 @@ impl<'w> SiteRun<'w> {
         self.slots.clone_from(&plan.slots);
         self.next_slot = 0;
         self.power_cap_w = plan.power_cap.0;
+        self.work_in_shadow = plan.work_in_shadow;
         Ok(())
     }
 
@@ -151,15 +157,20 @@ impl<'w> SiteRun<'w> {
         let (begin, end) = (self.world.instant(step), self.world.instant(step + 1));
         let dt_s = (end - begin).seconds().0;
         self.note = StepNote { bound: Bound::Demand, job: None, work: Flops::ZERO, down: Bits::ZERO, up: Bits::ZERO };
-        self.fail(end);
-        self.arrivals(step, row, dt_s, sky);
-        let sending_s = self.traffic(begin, end, row, sky);
-        let mut command = self.idle_command(sending_s / dt_s);
         self.active.clear();
         self.note.bound = self.waiting_reason(begin);
+        let mut command = self.idle_command();
+        if !self.work_in_shadow && sky.array_irradiance[row] <= 0.0 {
+            command.power_cap = 0.0;
+        }
         if self.note.bound == Bound::Compute {
             self.choose(begin, dt_s, &mut command);
         }
+        // What comes on board or comes up during the step can be used from the next one on.
+        let sending_share = if self.starving { 0.0 } else { self.traffic(begin, end, row, sky) / dt_s };
+        command.transmitter_draw = self.design.transmitter_draw.0 * sending_share;
+        command.transmitter_radiated = self.design.transmit_power.0 * sending_share;
+        self.arrivals(step, row, dt_s, sky);
         command
     }
 
@@ -212,6 +223,9 @@ impl<'w> SiteRun<'w> {
             return;
         }
         command.run = 1.0;
+        let (active, idle) = (compute.host_power.0, compute.host_idle_power.0);
+        command.host_active = idle + (1.0 - left) * (active - idle);
+        command.chip_capacity = used * compute.chip_heat_capacity.0;
         command.chip_to_board = used * compute.chip_to_board.0;
         command.idle = used * compute.idle_power.0;
         command.full = used * compute.power.0;
@@ -221,7 +235,7 @@ impl<'w> SiteRun<'w> {
         self.note.job = foremost.map(|active| self.jobs[active.slot].index);
     }
 
-    fn idle_command(&self, sending_share: f64) -> Command<f64> {
+    fn idle_command(&self) -> Command<f64> {
         let compute = &self.design.compute;
         let working = f64::from(self.working.max(1));
         Command {
@@ -229,8 +243,9 @@ impl<'w> SiteRun<'w> {
             power_cap: self.power_cap_w,
             host_active: compute.host_power.0,
             host_idle: compute.host_idle_power.0,
-            transmitter_draw: self.design.transmitter_draw.0 * sending_share,
-            transmitter_radiated: self.design.transmit_power.0 * sending_share,
+            transmitter_draw: 0.0,
+            transmitter_radiated: 0.0,
+            chip_capacity: working * compute.chip_heat_capacity.0,
             chip_to_board: working * compute.chip_to_board.0,
             idle: working * compute.idle_power.0,
             full: working * compute.power.0,
@@ -244,12 +259,12 @@ impl<'w> SiteRun<'w> {
 
     /// New units of jobs that go on while units arrive.
     fn arrivals(&mut self, step: u64, row: usize, dt_s: f64, sky: &SiteSky) {
-        let now = self.world.instant(step);
+        let (begin, now) = (self.world.instant(step), self.world.instant(step + 1));
         for slot in 0..self.jobs.len() {
             let run = &self.jobs[slot];
             let job = &self.world.jobs[run.index as usize];
             let Some(per_second) = job.demand.arrivals_per_second() else { continue };
-            if job.release > now || job.deadline.is_some_and(|deadline| deadline <= now) {
+            if job.release > begin || job.deadline.is_some_and(|deadline| deadline <= begin) {
                 continue;
             }
             let units = match &job.demand {
@@ -276,22 +291,27 @@ impl<'w> SiteRun<'w> {
             return;
         }
         let size = demand.stored_per_unit() * units;
-        if self.stored() + size > self.design.compute.storage {
-            self.totals.dropped += size;
-            return;
-        }
+        let room = (self.design.compute.storage - self.stored()).max(Bits::ZERO);
+        let taken = if size > room { (units * (room / size)).floor() } else { units };
+        self.totals.dropped += size * (1.0 - taken / units);
+        let units = taken;
         let run = &mut self.jobs[slot];
         run.arrived.add(now, units);
         run.at_hand += units;
     }
 
-    /// Data held on board: units waiting for work and results waiting for a link.
+    /// Data held on board: inputs, units waiting for work, checkpoints, and results waiting for a link.
     fn stored(&self) -> Bits {
-        let waiting = |run: &JobRun| {
-            let demand = &self.world.jobs[run.index as usize].demand;
-            if run.units_total.is_none() { demand.stored_per_unit() * run.at_hand } else { Bits::ZERO }
+        let of_job = |run: &JobRun| {
+            let job = &self.world.jobs[run.index as usize];
+            let open = !run.computed() && run.input_on_board;
+            let input = if open { job.input } else { Bits::ZERO };
+            let checkpoint =
+                if open && run.outcome.started.is_some() { job.demand.checkpoint_size() } else { Bits::ZERO };
+            let units = if run.units_total.is_none() { job.demand.stored_per_unit() * run.at_hand } else { Bits::ZERO };
+            input + checkpoint + units
         };
-        self.down.remaining() + self.jobs.iter().map(waiting).sum()
+        self.down.remaining() + self.jobs.iter().map(of_job).sum()
     }
 
     /// Carries data through the slots that fall into the step. Returns the seconds during which the transmitter sent.
@@ -321,6 +341,9 @@ impl<'w> SiteRun<'w> {
         let link = &self.links[slot.station as usize];
         let opening = |rate| Opening { begin, end, range: Meters(range), rate };
         let down_opening = opening(link.down.rate(Meters(range)));
+        if down_opening.rate.0 <= 0.0 {
+            return 0.0;
+        }
         let (down, arrivals) = self.down.carry(&down_opening);
         for arrival in arrivals {
             self.transfers.push(transfer(&arrival, self.index, slot.station, Direction::Down));
@@ -364,7 +387,11 @@ impl<'w> SiteRun<'w> {
             Cargo::Units(units) => run.delivered.add(at, units),
             Cargo::Sample(text) => {
                 let waited = (at - item.ready).seconds() - light;
-                let delays = format!("(waited {:.1} min for contact and queue, {:.1} ms of light)", waited.0 / 60.0, light.0 * 1e3);
+                let delays = format!(
+                    "(waited {:.1} min for contact and queue, {:.1} ms of light)",
+                    waited.0 / 60.0,
+                    light.0 * 1e3
+                );
                 let detail = text.map_or_else(|| delays.clone(), |text| format!("{text}\n{delays}"));
                 self.events.push(event(at, index, EventKind::Sample, Some(item.job), detail));
             }
@@ -372,23 +399,30 @@ impl<'w> SiteRun<'w> {
         }
     }
 
+    /// Puts data into the downlink's queue; what finds no room in the store is lost, but never a job's result.
     fn send(&mut self, item: Item, priority: u8) {
-        self.totals.made += item.size;
+        if item.cargo != Cargo::Result && self.stored() + item.size > self.design.compute.storage {
+            self.totals.dropped += item.size;
+            return;
+        }
+        self.totals.made_bits += item.size.0.ceil() as u128;
         if let Some(item) = self.down.push(item, priority) {
             let at = item.ready;
             self.landed(item, at, Seconds::ZERO);
         }
     }
 
-    /// Accelerators that fail for good before `now`.
-    fn fail(&mut self, now: Instant) {
-        while self.failures.last().is_some_and(|&at| at <= now) {
-            let at = self.failures.pop().expect("just seen");
+    /// Accelerators that fail for good before `end`; returns when the first of them did.
+    fn fail(&mut self, end: Instant) -> Option<Instant> {
+        let mut first = None;
+        while let Some(at) = self.failures.pop_if(|at| *at <= end) {
             self.working -= 1;
             self.totals.permanent_faults += 1;
+            first = first.or(Some(at));
             let detail = format!("{} of {} accelerators left", self.working, self.design.compute.count);
             self.events.push(event(at, self.index, EventKind::PermanentFault, None, detail));
         }
+        first
     }
 
     /// Books what the plant did in step `step` and what struck the site. Returns the step's note.
@@ -406,23 +440,29 @@ impl<'w> SiteRun<'w> {
         self.notice(begin, flow, chip_k);
         let running = !self.active.is_empty() && flow.ran > 0.5;
         let strikes = if running { self.strikes(step, row, sky, dt) } else { Vec::new() };
+        let failed = self.fail(begin + self.world.step);
         let busy: f64 = self.active.iter().map(|active| active.share).sum();
         if !self.active.is_empty() {
             self.note.bound = held_by(flow, self.too_hot, busy);
         }
+        let stopped = strikes.iter().find(|(_, kind, _)| !self.silent(*kind)).map(|&(at, _, _)| at);
+        let stopped = if running { stopped.into_iter().chain(failed).min() } else { None };
         if running {
-            self.work(begin, dt, flow, &strikes)?;
+            self.work(begin, stopped, flow, &strikes)?;
         }
         self.suffer(&strikes)?;
+        if let (Some(at), true) = (failed, running) {
+            self.restart(at)?;
+        }
         let note = self.note;
         self.totals.bound_s[note.bound as usize] += dt.0;
         if note.bound == Bound::Radiation {
             self.totals.reboot_s += dt.0;
         }
         if running {
-            self.totals.working_s += busy * dt.0;
+            self.totals.working_s += busy * flow.duty * dt.0;
             self.totals.clock_s += busy * flow.clock * flow.duty * dt.0;
-            self.totals.throttled_s += if note.bound == Bound::Heat { busy * dt.0 } else { 0.0 };
+            self.totals.throttled_s += if note.bound == Bound::Heat { busy * flow.duty * dt.0 } else { 0.0 };
         }
         Ok(note)
     }
@@ -431,9 +471,10 @@ impl<'w> SiteRun<'w> {
     fn notice(&mut self, at: Instant, flow: &Flow<f64>, chip_k: f64) {
         let starved = !self.active.is_empty() && flow.ran < 0.5;
         let hot = chip_k >= self.design.compute.shutdown_temperature.0;
-        let shed = flow.shed > HELD_BACK || (starved && !hot);
+        self.starving = flow.shed > HELD_BACK;
+        let shed = self.starving || (starved && !hot);
         if shed && !self.shedding {
-            let detail = if flow.shed > HELD_BACK {
+            let detail = if self.starving {
                 format!("{:.1} W of essential load not fed", flow.shed)
             } else {
                 "accelerators off: array and battery above its floor do not feed them".to_owned()
@@ -451,14 +492,14 @@ impl<'w> SiteRun<'w> {
     fn work(
         &mut self,
         begin: Instant,
-        dt: Seconds,
+        stopped: Option<Instant>,
         flow: &Flow<f64>,
         strikes: &[(Instant, Strike, u64)],
     ) -> Result<(), PayloadError> {
         let mut upsets = self.upsets(strikes);
         for active in std::mem::take(&mut self.active) {
             let struck = upsets.remove(&active.slot).unwrap_or_default();
-            self.spend(&active, begin, dt, flow, &struck)?;
+            self.spend(&active, begin, stopped, flow, &struck)?;
             self.active.push(active);
         }
         Ok(())
@@ -486,10 +527,12 @@ impl<'w> SiteRun<'w> {
         &mut self,
         active: &Active,
         begin: Instant,
-        dt: Seconds,
+        stopped: Option<Instant>,
         flow: &Flow<f64>,
         upsets: &[Upset],
     ) -> Result<(), PayloadError> {
+        let now = begin + self.world.step;
+        let dt = (stopped.unwrap_or(now) - begin).seconds();
         let run = &mut self.jobs[active.slot];
         let (index, priority) = (run.index, run.priority);
         let job = &self.world.jobs[index as usize];
@@ -498,12 +541,12 @@ impl<'w> SiteRun<'w> {
         let units = fits.min(run.at_hand);
         let progress = run.advance(units, upsets)?;
         run.outcome.busy += held;
-        let now = begin + self.world.step;
         run.outcome.loss.extend(progress.losses.iter().map(|loss| (now, loss.step, loss.value)));
-        let saved = run.save_if_due(held.0);
+        let saved = run.save_if_due(held.0, stopped.is_none());
         let done = run.computed() && run.outcome.finished.is_none();
         if done {
-            run.outcome.finished = Some(begin + Span::from_seconds(dt * (units / fits).min(1.0)));
+            let share = if fits > 0.0 { (units / fits).min(1.0) } else { 1.0 };
+            run.outcome.finished = Some(begin + Span::from_seconds(dt * share));
         }
         let finished = run.outcome.finished;
         let work = Flops(units * run.flop_per_unit);
@@ -546,7 +589,7 @@ impl<'w> SiteRun<'w> {
         for kind in Strike::ALL {
             let parts = match kind {
                 Strike::CpuInterrupt | Strike::RamInterrupt => 1.0,
-                _ => f64::from(self.working),
+                _ => f64::from(self.in_use()),
             };
             let mean = dose * parts / self.susceptibility.dose_per_event(kind).0;
             let stream = kind.stream(self.world.seed, self.index);
@@ -558,7 +601,17 @@ impl<'w> SiteRun<'w> {
             }
         }
         all.sort_by_key(|&(at, kind, _)| (at, kind as u8));
+        // After the first one that stops the site nothing runs that could be struck.
+        let last = all.iter().position(|(_, kind, _)| !self.silent(*kind));
+        all.truncate(last.map_or(all.len(), |last| last + 1));
         all
+    }
+
+    /// Accelerators that the jobs at work use.
+    fn in_use(&self) -> u32 {
+        let used =
+            |active: &Active| accelerators(&self.world.jobs[self.jobs[active.slot].index as usize], self.working);
+        self.active.iter().map(used).max().unwrap_or(0)
     }
 
     /// Reboots and roll-backs that follow from strikes.
@@ -614,12 +667,9 @@ impl<'w> SiteRun<'w> {
     /// # Panics
     /// If it was: a bug.
     pub(crate) fn assert_data_conserved(&self) {
-        let made = self.totals.made.0;
-        let (carried, waiting) = (self.down.delivered().0, self.down.remaining().0);
-        let queued = self.down.queued().0;
-        assert!((queued - carried - waiting).abs() <= 0.0, "site {}: queued data is not conserved", self.index);
-        // The queue counts whole bits: each item may have been rounded up by less than one.
-        assert!(queued + 1.0 >= made, "site {}: {made} bit made, {queued} bit queued", self.index);
+        let [queued, carried, waiting] = self.down.count();
+        assert_eq!(self.totals.made_bits, queued, "site {}: data made is not data queued", self.index);
+        assert_eq!(queued, carried + waiting, "site {}: data queued is neither carried nor waiting", self.index);
     }
 
     /// The job outcomes at the end of the run.
@@ -635,12 +685,14 @@ impl<'w> SiteRun<'w> {
         }
     }
 
-    /// Time the jobs on this site still need at full clock.
-    pub(crate) fn backlog_s(&self) -> f64 {
+    /// Time the jobs on this site still need at full clock, units yet to come included.
+    pub(crate) fn backlog_s(&self, now: Instant) -> f64 {
         let of = |run: &JobRun| {
             let job = &self.world.jobs[run.index as usize];
             let times = unit_time(job, self.design_index, &self.design.compute, self.working);
-            times.map_or(f64::INFINITY, |times| run.at_hand * times.unbound().0)
+            let left = (self.world.end() - now).seconds().0;
+            let coming = job.demand.arrivals_per_second().map_or(0.0, |rate| rate * left);
+            times.map_or(f64::INFINITY, |times| (run.at_hand + coming) * times.unbound().0)
         };
         self.jobs.iter().map(of).sum()
     }

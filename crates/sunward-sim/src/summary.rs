@@ -51,7 +51,7 @@ pub struct Work {
     pub requests: f64,
     /// Images whose result was delivered.
     pub images: f64,
-    /// Share of site-time in which useful work ran.
+    /// Share of site-time in which the accelerators did useful work.
     pub availability: Ratio,
     /// Mean clock over the boost clock while working.
     pub clock_mean: Ratio,
@@ -63,7 +63,7 @@ pub struct Work {
     pub jobs_running: u32,
     /// Jobs not begun.
     pub jobs_waiting: u32,
-    /// Jobs that missed their deadline.
+    /// Training jobs whose result was not on the ground at their deadline.
     pub deadlines_missed: u32,
 }
 
@@ -107,7 +107,7 @@ pub struct Heat {
     pub bus_min: Kelvin,
     /// Heat radiated to space.
     pub radiated: Joules,
-    /// Heat absorbed from Sun and Earth by the thermal nodes.
+    /// Heat absorbed from Sun and Earth by the radiator.
     pub absorbed: Joules,
     /// Share of working time with a clock lowered by temperature.
     pub throttled: Ratio,

@@ -13,12 +13,14 @@ use crate::job::Item;
 pub(crate) struct Queue {
     queue: TransferQueue<Instant>,
     items: BTreeMap<u64, Item>,
+    /// When the first bit of an item that is still waiting was sent.
+    begun: BTreeMap<u64, Instant>,
 }
 
 /// A piece of data that has arrived at the other end.
 pub(crate) struct Arrival {
     pub(crate) item: Item,
-    /// First chance it had to be sent in this slot.
+    /// First bit sent.
     pub(crate) begin: Instant,
     /// Last bit received.
     pub(crate) end: Instant,
@@ -53,12 +55,9 @@ impl Queue {
         self.queue.remaining()
     }
 
-    pub(crate) fn delivered(&self) -> Bits {
-        self.queue.delivered()
-    }
-
-    pub(crate) fn queued(&self) -> Bits {
-        self.queue.queued()
+    /// All bits ever queued, those carried, and those waiting: to the bit.
+    pub(crate) fn count(&self) -> [u128; 3] {
+        [self.queue.queued(), self.queue.delivered(), self.queue.remaining()].map(|bits| bits.0 as u128)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -81,10 +80,14 @@ impl Queue {
         let carried = self.queue.carry(capacity, opening.begin);
         let arrival = |(done, end): (&sunward_link::Delivery<Instant>, Instant)| {
             let item = self.items.remove(&done.id.0).expect("every queued transfer has its item");
-            Arrival { item, begin: opening.begin, end, light }
+            let begin = self.begun.remove(&done.id.0).unwrap_or(opening.begin);
+            Arrival { item, begin, end, light }
         };
         assert!(carried.completed.len() <= ends.len(), "more items arrived than fit");
         let arrivals = carried.completed.iter().zip(ends).map(arrival).collect();
+        if let Some(first) = self.queue.waiting().next().filter(|first| first.remaining < first.size) {
+            self.begun.entry(first.id.0).or_insert(opening.begin);
+        }
         (carried.bits, arrivals)
     }
 }

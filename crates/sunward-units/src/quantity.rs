@@ -236,7 +236,7 @@ macro_rules! quantity {
         impl Mul<$name> for f64 { type Output = $name; #[inline] fn mul(self, q: $name) -> $name { $name(self * q.0) } }
         impl Div<f64> for $name { type Output = Self; #[inline] fn div(self, k: f64) -> Self { Self(self.0 / k) } }
         impl Div for $name { type Output = f64; #[inline] fn div(self, o: Self) -> f64 { self.0 / o.0 } }
-        impl Sum for $name { fn sum<I: Iterator<Item = Self>>(all: I) -> Self { Self(all.map(|q| q.0).sum()) } }
+        impl Sum for $name { fn sum<I: Iterator<Item = Self>>(all: I) -> Self { Self(all.fold(0.0, |sum, q| sum + q.0)) } }
     };
 }
 

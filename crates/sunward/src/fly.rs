@@ -59,7 +59,8 @@ pub(crate) fn fly(options: &Options) -> Result<(), Failure> {
     if options.json {
         print_json(&outcome.summary)?;
     } else {
-        print_text(&sunward_report::summary_table(&outcome.summary))?;
+        let jobs = sunward_report::jobs_table(&outcome.record);
+        print_text(&format!("{}\n{jobs}", sunward_report::summary_table(&outcome.summary)))?;
     }
     if !options.quiet {
         eprintln!("{}", closing_line(&world, flown, &folder));

@@ -3,6 +3,7 @@
 mod catalog;
 mod fly;
 mod input;
+mod oem;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +32,8 @@ enum Command {
     },
     /// List parts with value, source and range.
     Catalog(catalog::Options),
+    /// Print a satellite's ephemeris as a CCSDS orbit ephemeris message (OEM).
+    Oem(oem::Options),
     /// Print the JSON schema of mission files, for editors.
     Schema,
 }
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Fly(options) => fly::fly(&options),
         Command::Check { mission, json } => input::check(&mission, json),
         Command::Catalog(options) => catalog::catalog(&options),
+        Command::Oem(options) => oem::oem(&options),
         Command::Schema => input::schema(),
     };
     let (code, report) = match outcome {
