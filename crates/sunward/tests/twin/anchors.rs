@@ -43,7 +43,7 @@ fn placed(latitude_deg: f64, longitude_deg: f64, height_m: f64) -> [Meters; 3] {
     place.earth_fixed()
 }
 
-/// Skyfield knows UT1, Sunward takes UTC for it: 0.1 s in 2026, 40 m on the ground. 100 m is what the mission asks for.
+/// Skyfield knows UT1, Sunward takes UTC for it: 0.1 s in 2026, 37 m apart at most. 100 m is what the mission asks for.
 #[test]
 fn recorded_places_are_skyfields_within_100_m() {
     let (track, start) = (track(&DAY), DAY.record.header.start);
@@ -60,8 +60,9 @@ fn recorded_places_are_skyfields_within_100_m() {
     }
 }
 
+/// A second is asked for; measured are 14 ms, of UT1.
 #[test]
-fn passes_rise_and_set_within_a_second_of_skyfields_and_none_is_lost() {
+fn passes_rise_and_set_within_a_tenth_of_a_second_of_skyfields_and_none_is_lost() {
     let (all, start) = (expected(), DAY.record.header.start);
     let (rises, sets) = (&all["rise"], &all["set"]);
     // Skyfield's search tells no event of a pass that is cut by the start or the end of the day.
@@ -78,7 +79,7 @@ fn passes_rise_and_set_within_a_second_of_skyfields_and_none_is_lost() {
         for (ours, theirs) in [(ours_up, of(&station.name, rises)), (ours_down, of(&station.name, sets))] {
             assert_eq!(ours.len(), theirs.len(), "{}: {ours:?} {theirs:?}", station.name);
             let worst = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-            assert!(worst < 1.0, "{}: {worst} s", station.name);
+            assert!(worst < 0.1, "{}: {worst} s", station.name);
             seen += ours.len();
         }
     }
@@ -86,8 +87,9 @@ fn passes_rise_and_set_within_a_second_of_skyfields_and_none_is_lost() {
     assert!(seen > 90, "{seen} edges");
 }
 
+/// A second is asked for; measured are 19 ms.
 #[test]
-fn shadow_edges_are_those_of_traced_rays_within_a_second() {
+fn shadow_edges_are_those_of_traced_rays_within_a_tenth_of_a_second() {
     let (all, start) = (expected(), DAY.record.header.start);
     for (word, kind) in [
         ("penumbra-entered", EventKind::PenumbraEntered),
@@ -101,7 +103,7 @@ fn shadow_edges_are_those_of_traced_rays_within_a_second() {
         assert_eq!(ours.len(), theirs.len(), "{word}");
         assert!(ours.len() >= 15, "15 revolutions a day");
         let worst = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-        assert!(worst < 1.0, "{word}: {worst} s");
+        assert!(worst < 0.1, "{word}: {worst} s");
     }
 }
 
@@ -133,10 +135,10 @@ fn eclipse_share_is_the_closed_form_at_the_orbits_beta() {
 }
 
 /// Orbit-average array energy, closed form: `E = S / d^2 A cos(error) eta(T) (1 - f)`, with the cells at the temperature at which
-/// both faces radiate the sunlight that is absorbed and not drawn, and the Earth's infrared (a third of 237 W/m2 seen by the two faces together)
-/// and albedo are left to the tolerance of 3 %: they warm the cells by some 5 K, which costs 1.5 %.
+/// both faces radiate the sunlight that is absorbed and not drawn. The Earth's infrared and albedo are left to the tolerance of
+/// 2 %: they warm the cells by some 5 K, which costs 1.5 %. Measured: 0.6 % less than the closed form.
 #[test]
-fn a_days_array_energy_is_the_closed_forms_within_3_percent() {
+fn a_days_array_energy_is_the_closed_forms_within_2_percent() {
     let world = world(&starcloud_1());
     let array = &world.designs[0].array;
     // The Earth is at 1.0156 AU on 26 July (Astronomical Almanac).
@@ -150,7 +152,7 @@ fn a_days_array_energy_is_the_closed_forms_within_3_percent() {
     let efficiency = array.efficiency.0 * (1.0 + array.temperature_coefficient.0 * (temperature - 301.15));
     let closed = irradiance * array.area.0 * array.pointing_error.0.cos() * efficiency * lit * 86_400.0;
     let ratio = summary.available.0 / closed;
-    assert!((ratio - 1.0).abs() < 0.03, "{ratio} at {temperature} K");
+    assert!((ratio - 1.0).abs() < 0.02, "{ratio} at {temperature} K");
 }
 
 /// IEEE Spectrum, July 2026: the radiator was too weak to let the chip run at full power. Nothing in the mission says so.

@@ -12,7 +12,7 @@
 //! A Monte Carlo of inputs and an optimiser are the business of `sunward-study`; what they would vary is asserted here to matter.
 
 use sunward::Outcome;
-use sunward_sim::record::{Direction, EventKind, JobState};
+use sunward_sim::record::{EventKind, JobState};
 
 use crate::flight::{PLAIN, bound, events, faults, flown, job, since, track, with, world};
 
@@ -142,14 +142,14 @@ fn altitudes_outside_the_radiation_model_are_refused() {
     let at = |altitude: &str| {
         on_orbit(&format!("mean = {{ altitude = \"{altitude}\", inclination = \"60 deg\", raan = \"0 deg\" }}"))
     };
-    for altitude in ["2500 km", "35786 km"] {
-        let world = world(&at(altitude));
-        let error = sunward::fly(&world, &mut |_| sunward::Control::Continue).expect_err(altitude);
-        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        assert!(error.to_string().contains("\"one\""), "{error}");
-        assert!(source.contains("km") && source.contains("2000 km"), "{altitude}: {source}");
+    for altitude in ["2500 km", "35786 km", "384400 km"] {
+        let told = faults(&at(altitude));
+        assert!(told.contains(&format!("altitude {altitude} is outside")) && told.contains("2000 km"), "{told}");
     }
-    assert!(faults(&at("384400 km")).contains("384400 km is outside 160 km..=40000 km"));
+    // Within at its mean height, outside at its apogee.
+    let oval =
+        on_orbit("mean = { altitude = \"1900 km\", eccentricity = 0.05, inclination = \"60 deg\", raan = \"0 deg\" }");
+    assert!(faults(&oval).contains("2000 km"));
 }
 
 #[test]
@@ -227,8 +227,7 @@ fn a_missing_inclination_is_a_fault() {
         ("walker = { altitude = \"500 km\", satellites = 4, planes = 2, phasing = 1 }", "inclination"),
     ] {
         let text = faults(&on_orbit(orbit));
-        assert!(text.contains(&format!("missing key {missing}")) || text.contains(missing), "{text}");
-        assert!(text.contains("missing"), "{text}");
+        assert!(text.contains("missing") && text.contains(missing), "{text}");
     }
 }
 
@@ -244,16 +243,11 @@ fn no_bit_arrives_before_light_could_carry_it() {
     ));
     let world = world(&text);
     assert!(outcome.record.transfers.len() > 20, "{}", outcome.record.transfers.len());
+    let light_s = |range_m: f64| range_m / 299_792_458.0;
     for transfer in &outcome.record.transfers {
-        // A station never sees a satellite nearer than it flies: 640 km over the ellipsoid at least.
-        assert!(transfer.light.0 > 640e3 / 299_792_458.0, "{transfer:?}");
-        let links = &world.links[0][0];
-        let fastest = match transfer.direction {
-            Direction::Up => links.up.parameters().rate_max,
-            Direction::Down => links.down.parameters().rate_max,
-        };
+        // A station sees a satellite no nearer than it flies, 640 km over the ellipsoid, and no further than 2,500 km at 5 deg.
+        assert!(transfer.light.0 > light_s(640e3) && transfer.light.0 < light_s(2_600e3), "{transfer:?}");
         assert!(since(transfer.begin, transfer.end) >= transfer.light.0 - 1e-9, "{transfer:?}");
-        assert!(fastest.0 > 0.0);
     }
     for pass in &outcome.record.contacts {
         let most = world.links[0][0].down.parameters().rate_max.0 * since(pass.rise, pass.set);

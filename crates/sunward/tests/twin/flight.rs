@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use sunward::{Control, Outcome, World};
 use sunward_astro::time::Instant;
-use sunward_sim::record::{EventKind, JobOutcome, JobState, Track};
-use sunward_units::{Joules, Seconds};
+use sunward_sim::record::{EventKind, JobOutcome, Track};
 
 pub(crate) fn testdata(file: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "../../testdata/cli", file].iter().collect()
@@ -111,10 +110,6 @@ pub(crate) fn bound(outcome: &Outcome, word: &str) -> f64 {
     outcome.summary.bound.iter().find(|(name, _)| name == word).unwrap_or_else(|| panic!("no bound {word}")).1.0
 }
 
-pub(crate) fn kilowatt_hours(energy: Joules) -> f64 {
-    energy.0 / 3.6e6
-}
-
 pub(crate) fn since(start: Instant, at: Instant) -> f64 {
     (at - start).seconds().0
 }
@@ -123,9 +118,3 @@ pub(crate) fn events(outcome: &Outcome, kind: EventKind) -> Vec<f64> {
     let start = outcome.record.header.start;
     outcome.record.events.iter().filter(|event| event.kind == kind).map(|event| since(start, event.time)).collect()
 }
-
-pub(crate) fn is_delivered(job: &JobOutcome) -> bool {
-    job.state == JobState::Delivered
-}
-
-pub(crate) const DAY: Seconds = Seconds(86_400.0);
