@@ -92,6 +92,16 @@ impl Sink {
             self.faults.push(fault);
         }
     }
+    /// Gives the faults that `given` lies out of its range this advice.
+    pub(crate) fn explain<T>(&mut self, given: &Given<T>, help: &str) {
+        if self.sound(given) || self.is_full() {
+            return;
+        }
+        let faults = self.faults.iter_mut().filter(|fault| fault.path == given.path);
+        for fault in faults.filter(|fault| fault.kind == FaultKind::OutOfRange) {
+            fault.help = Some(help.to_owned());
+        }
+    }
     /// Whether any key of `section` has a fault.
     pub(crate) fn has_fault_in<T>(&self, section: &Given<T>) -> bool {
         let inside = self.paths.range(section.path.clone()..).take_while(|path| path.starts_with(&section.path));

@@ -139,8 +139,8 @@ section! {
 section! {
     /// A circular sun-synchronous orbit.
     pub struct SunSynchronous {
-        /// Height above the mean equatorial radius.
-        altitude: Given<Meters> in "160 km".."5000 km",
+        /// Height above the mean equatorial radius; no dose of radiation is known below and above the range.
+        altitude: Given<Meters> in "300 km".."2000 km",
         /// Mean local solar time of the ascending node.
         local_time: Given<LocalTime>,
         /// Argument of latitude at the start.
@@ -151,8 +151,8 @@ section! {
 section! {
     /// A Walker constellation (Walker 1984).
     pub struct Walker {
-        /// Height above the mean equatorial radius.
-        altitude: Given<Meters> in "160 km".."40000 km",
+        /// Height above the mean equatorial radius; no dose of radiation is known below and above the range.
+        altitude: Given<Meters> in "300 km".."2000 km",
         /// Inclination.
         inclination: Given<Radians> in "0 deg".."180 deg",
         /// Number of satellites, a multiple of the planes.
@@ -179,11 +179,11 @@ words! {
 section! {
     /// Mean elements at the start, with secular J2 rates.
     pub struct MeanElements {
-        /// Height above the mean equatorial radius; this or `semi_major_axis`.
-        altitude: Maybe<Meters> in "160 km".."40000 km" or "`semi_major_axis`",
-        /// Mean semi-major axis; this or `altitude`.
-        semi_major_axis: Maybe<Meters> in "6538 km".."50000 km" or "`altitude`",
-        /// Eccentricity.
+        /// Height above the mean equatorial radius; no dose of radiation is known below and above the range. This or `semi_major_axis`.
+        altitude: Maybe<Meters> in "300 km".."2000 km" or "`semi_major_axis`",
+        /// Mean semi-major axis, at the same heights; this or `altitude`.
+        semi_major_axis: Maybe<Meters> in "6678.137 km".."8378.137 km" or "`altitude`",
+        /// Eccentricity; perigee and apogee too lie from 300 km to 2000 km, to 10 km.
         eccentricity: Given<Ratio> in "0".."0.9" default "0",
         /// Inclination.
         inclination: Given<Radians> in "0 deg".."180 deg",
@@ -305,8 +305,8 @@ words! {
 section! {
     /// Shielding against radiation.
     pub struct Shielding {
-        /// Thickness of aluminium around the electronics.
-        aluminium: Maybe<Meters> in "0 mm".."1 m" or "the platform's",
+        /// Thickness of aluminium around the electronics; no dose is known behind less or more than the range.
+        aluminium: Maybe<Meters> in "0.5 mm".."20 mm" or "the platform's",
     }
 }
 

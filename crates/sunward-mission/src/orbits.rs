@@ -6,7 +6,8 @@ use sunward_astro::elements::Elements;
 use sunward_astro::frames::EARTH_EQUATORIAL_RADIUS as EARTH_RADIUS;
 use sunward_astro::mean::{MeanElements, MeanOrbit, OrbitError, Walker, WalkerPattern};
 use sunward_astro::time::{Instant, Span};
-use sunward_units::{Radians, Ratio};
+use sunward_plant::radiation::ALTITUDES;
+use sunward_units::{Meters, Radians, Ratio};
 
 use crate::fault::{Fault, FaultKind};
 use crate::form::Given;
@@ -21,21 +22,31 @@ const ELEMENTS_BEFORE: Span = Span(3 * DAY_NS);
 const ELEMENTS_AFTER: Span = Span(30 * DAY_NS);
 const DAY_NS: i64 = 86_400 * 1_000_000_000;
 
+/// How far a perigee or apogee may lie outside the altitudes at which radiation is modelled.
+///
+/// Mean elements leave out periodic terms of up to 10 km, and the model allows the Earth's oblateness of 22 km on either side.
+const ALTITUDE_TOLERANCE: Meters = Meters(10e3);
+/// Gravitational parameter that element sets are made with, m3/s2. **Source**: WGS72, as in Hoots and Roehrich (1980).
+const WGS72_GM_M3_S2: f64 = 3.986008e14;
+
 /// One orbit for each satellite the site stands for, in the order of [`Site::names`].
 ///
 /// # Errors
-/// Elements used too far from their epoch, or an orbit that cannot be.
+/// Elements used too far from their epoch, an orbit that cannot be, or one where no dose of radiation is known.
 pub(crate) fn of_site(site: &Given<Site>, start: Instant, duration: Span) -> Result<Vec<Orbit>, Box<Fault>> {
     let refused = |error: OrbitError| Box::new(Fault::at(&site.orbit, FaultKind::OutOfRange, error.to_string()));
     match &site.orbit.value {
         keys::Orbit::Tle(given) => {
             check_age(given, &given.elements, start, duration)?;
+            check_altitudes(given, kepler_axis(&given.elements), given.elements.eccentricity)?;
             Ok(vec![Orbit::Sgp4(Box::new(given.elements.clone()))])
         }
         keys::Orbit::Omm(given) => {
             let elements =
                 given.elements().map_err(|error| Box::new(Fault::at(given, FaultKind::Elements, error.to_string())))?;
             check_age(given, &elements, start, duration)?;
+            check_altitudes(&given.mean_motion, kepler_axis(&elements), Ratio::ZERO)?;
+            check_altitudes(&given.eccentricity, kepler_axis(&elements), elements.eccentricity)?;
             Ok(vec![Orbit::Sgp4(Box::new(elements))])
         }
         keys::Orbit::SunSynchronous(given) => {
@@ -67,10 +78,12 @@ pub(crate) fn of_site(site: &Given<Site>, start: Instant, duration: Span) -> Res
         keys::Orbit::Mean(given) => {
             let axis = given.semi_major_axis.as_ref().map(|axis| axis.value);
             let axis = axis.or(given.altitude.as_ref().map(|altitude| EARTH_RADIUS + altitude.value));
+            let semi_major_axis = axis.unwrap_or(EARTH_RADIUS);
+            check_altitudes(&given.eccentricity, semi_major_axis, *given.eccentricity)?;
             let elements = MeanElements {
                 epoch: start,
-                semi_major_axis: axis.unwrap_or(EARTH_RADIUS),
-                eccentricity: Ratio(given.eccentricity.0),
+                semi_major_axis,
+                eccentricity: *given.eccentricity,
                 inclination: *given.inclination,
                 ascending_node: *given.raan,
                 argument_of_perigee: *given.argument_of_perigee,
@@ -98,4 +111,28 @@ fn check_age<T>(given: &Given<T>, elements: &Elements, start: Instant, duration:
     Err(Box::new(
         Fault::at(given, FaultKind::OutOfRange, message).with_help("take newer elements, or a start near their epoch"),
     ))
+}
+
+/// Semi-major axis by Kepler's third law from the mean motion that SGP4 elements give; within 10 km of SGP4's own.
+fn kepler_axis(elements: &Elements) -> Meters {
+    Meters((WGS72_GM_M3_S2 / (elements.mean_motion.0 * elements.mean_motion.0)).cbrt())
+}
+
+/// A fault of `given` where perigee or apogee, over the equatorial radius, is where no dose of radiation is known.
+fn check_altitudes<T>(given: &Given<T>, semi_major_axis: Meters, eccentricity: Ratio) -> Result<(), Box<Fault>> {
+    let [low, high] = ALTITUDES;
+    let perigee = semi_major_axis * (1.0 - eccentricity.0) - EARTH_RADIUS;
+    let apogee = semi_major_axis * (1.0 + eccentricity.0) - EARTH_RADIUS;
+    let (end, altitude) = if perigee < low - ALTITUDE_TOLERANCE {
+        ("perigee", perigee)
+    } else if apogee > high + ALTITUDE_TOLERANCE {
+        ("apogee", apogee)
+    } else {
+        return Ok(());
+    };
+    let [low, high, altitude, tolerance] = [low, high, altitude, ALTITUDE_TOLERANCE].map(|length| length.0 / 1e3);
+    let message = format!(
+        "{end} altitude {altitude:.1} km is outside {low} km..={high} km (within {tolerance} km): no dose is known there"
+    );
+    Err(Box::new(Fault::at(given, FaultKind::OutOfRange, message)))
 }

@@ -39,11 +39,25 @@ fn check_site(site: &Site, sink: &mut Sink) {
         let help = "a walker orbit counts its own satellites; other orbits hold one satellite each";
         sink.push(Fault::at(&site.count, FaultKind::Conflict, message).with_help(help));
     }
+    explain_altitudes(&site.orbit.value, sink);
     match &site.orbit.value {
         Orbit::Walker(walker) => check_walker(walker, sink),
         Orbit::Mean(mean) => check_mean(mean, sink),
         Orbit::Omm(omm) => check_omm(omm, sink),
         Orbit::Tle(_) | Orbit::SunSynchronous(_) => {}
+    }
+}
+
+/// Says of an altitude out of its range why the range is what it is.
+fn explain_altitudes(orbit: &Orbit, sink: &mut Sink) {
+    let altitudes = match orbit {
+        Orbit::SunSynchronous(orbit) => [Some(&orbit.altitude), None],
+        Orbit::Walker(orbit) => [Some(&orbit.altitude), None],
+        Orbit::Mean(orbit) => [orbit.altitude.as_ref(), orbit.semi_major_axis.as_ref()],
+        Orbit::Tle(_) | Orbit::Omm(_) => [None, None],
+    };
+    for altitude in altitudes.into_iter().flatten() {
+        sink.explain(altitude, "no dose is known outside: trapped radiation is modelled from 300 km to 2000 km");
     }
 }
 

@@ -118,3 +118,113 @@ fn a_job_that_fits_nowhere_is_told_every_reason() {
     assert_eq!(path, "job[0].name");
     assert!(message.starts_with("job \"train\" fits no satellite: ") && message.matches("memory").count() >= 2);
 }
+
+const MEAN: &str = "{ altitude = \"650 km\", inclination = \"98 deg\", raan = \"0 deg\" }";
+
+#[test]
+fn an_orbit_where_no_dose_is_known_is_refused() {
+    let axis = |km: &str, eccentricity: &str| {
+        format!(
+            "{{ semi_major_axis = \"{km} km\", eccentricity = {eccentricity}, inclination = \"98 deg\", raan = \"0 deg\" }}"
+        )
+    };
+    // Perigee 7500 km x 0.9 - 6378.137 km = 371.863 km, apogee 7500 km x 1.1 - 6378.137 km = 1871.863 km.
+    assert_flies(&[(MEAN, &axis("7500", "0.1"))]);
+    let refused = |km, eccentricity| {
+        let (kind, path, caret, message) = only_fault(&[(MEAN, &axis(km, eccentricity))]);
+        assert_eq!((kind, path.as_str()), (FaultKind::OutOfRange, "site[0].orbit.mean.eccentricity"));
+        assert_eq!(caret, eccentricity);
+        message
+    };
+    assert_eq!(
+        refused("7300", "0.1"),
+        "perigee altitude 191.9 km is outside 300 km..=2000 km (within 10 km): no dose is known there"
+    );
+    assert_eq!(
+        refused("8200", "0.05"),
+        "apogee altitude 2231.9 km is outside 300 km..=2000 km (within 10 km): no dose is known there"
+    );
+    // The tolerance: perigees at 291 km and 289 km.
+    assert_flies(&[(MEAN, &axis("6769.137", "0.014773670"))]);
+    refused("6767.137", "0.014773670");
+}
+
+#[test]
+fn altitudes_out_of_range_say_why() {
+    let low = only_fault(&[("\"600 km\"", "\"290 km\"")]);
+    assert_eq!((low.0, low.1.as_str()), (FaultKind::OutOfRange, "site[1].orbit.sun_synchronous.altitude"));
+    assert_eq!(
+        low.3,
+        "altitude 290 km is outside 300 km..=2000 km no dose is known outside: trapped radiation is modelled from 300 km to 2000 km"
+    );
+    let high = only_fault(&[(MEAN, "{ semi_major_axis = \"42164 km\", inclination = \"0 deg\", raan = \"0 deg\" }")]);
+    assert!(high.3.contains("no dose is known outside"), "{}", high.3);
+}
+
+/// The keys allow what the radiation model knows, no less and no more.
+#[test]
+fn altitude_ranges_are_those_of_the_radiation_model() {
+    let [low, high] = sunward_plant::radiation::ALTITUDES.map(|altitude| altitude.0 / 1e3);
+    let orbits = Mission::keys().into_iter().filter(|key| key.path.starts_with("site[].orbit."));
+    let (mut altitudes, mut axes) = (0, 0);
+    for key in orbits {
+        if key.path.ends_with(".altitude") {
+            assert_eq!(
+                key.range.map(|(a, b)| (a.to_owned(), b.to_owned())),
+                Some((format!("{low} km"), format!("{high} km")))
+            );
+            altitudes += 1;
+        } else if key.path.ends_with(".semi_major_axis") {
+            let range = ("6678.137 km".to_owned(), "8378.137 km".to_owned());
+            assert_eq!([low, high].map(|km| ((km + 6378.137) * 1e3).round()), [6678137.0, 8378137.0]);
+            assert_eq!(key.range.map(|(a, b)| (a.to_owned(), b.to_owned())), Some(range));
+            axes += 1;
+        }
+    }
+    assert_eq!((altitudes, axes), (3, 1));
+}
+
+/// Mean motions by Kepler's third law with 398600.8 km3/s2: 16.2 a day is at 219.6 km (circular), 11 a day at 2162.2 km.
+#[test]
+fn elements_of_an_orbit_where_no_dose_is_known_are_refused() {
+    let omm = |motion: &str, eccentricity: &str| {
+        format!(
+            "orbit.omm = {{ EPOCH = \"2026-07-26T03:50:49\", MEAN_MOTION = {motion}, ECCENTRICITY = {eccentricity}, \
+             INCLINATION = 45.4, RA_OF_ASC_NODE = 271, ARG_OF_PERICENTER = 268, MEAN_ANOMALY = 92, NORAD_CAT_ID = 1, BSTAR = 0 }}"
+        )
+    };
+    let mean = format!("orbit.mean = {MEAN}");
+    let of = |motion, eccentricity| only_fault(&[(mean.as_str(), omm(motion, eccentricity).as_str())]);
+    assert_flies(&[(&mean, &omm("15.2", "0.0006"))]);
+    let (kind, path, caret, message) = of("16.2", "0");
+    assert_eq!((kind, path.as_str(), caret.as_str()), (FaultKind::OutOfRange, "site[0].orbit.omm.MEAN_MOTION", "16.2"));
+    assert!(
+        message.starts_with("perigee altitude 219.6 km") && message.ends_with("no dose is known there"),
+        "{message}"
+    );
+    let (_, path, _, message) = of("11.0", "0");
+    assert_eq!(path, "site[0].orbit.omm.MEAN_MOTION");
+    assert!(message.starts_with("apogee altitude 2162.2 km"), "{message}");
+    let (_, path, _, message) = of("15.2", "0.2");
+    assert_eq!(path, "site[0].orbit.omm.ECCENTRICITY");
+    assert!(message.starts_with("perigee altitude -"), "{message}");
+    let lines = "orbit.tle = \"\"\"\n1 66303U 25248L   26207.16029198  .00005005  00000-0  22976-3 0  9991\n\
+                 2 66303  45.3997 271.0639 0006322 268.1150  91.9012 11.21652070 40473\n\"\"\"";
+    let (kind, path, _, message) = only_fault(&[(&mean, lines)]);
+    assert_eq!((kind, path.as_str()), (FaultKind::OutOfRange, "site[0].orbit.tle"));
+    assert!(message.starts_with("apogee altitude 2057.2 km"), "{message}");
+}
+
+#[test]
+fn shielding_is_what_the_published_doses_cover() {
+    for (thickness, flies) in [("0.5 mm", true), ("20 mm", true), ("0.4 mm", false), ("20.1 mm", false)] {
+        let section = format!("name = \"one\"\nshielding.aluminium = \"{thickness}\"");
+        if flies {
+            assert_flies(&[("name = \"one\"", &section)]);
+        } else {
+            let (kind, path, _, message) = only_fault(&[("name = \"one\"", &section)]);
+            assert_eq!((kind, path.as_str()), (FaultKind::OutOfRange, "site[0].shielding.aluminium"));
+            assert_eq!(message, format!("aluminium {thickness} is outside 0.5 mm..=20 mm"));
+        }
+    }
+}
