@@ -4,6 +4,7 @@ mod catalog;
 mod fly;
 mod input;
 mod oem;
+mod study;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,6 +28,16 @@ enum Command {
         /// Mission file.
         mission: PathBuf,
         /// Faults as JSON on stdout.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fly missions with modelled work and put the same numbers side by side.
+    Compare(study::CompareOptions),
+    /// Fly a mission many times with values that are uncertain: bands, tornado, Sobol indices. Resumable.
+    Sweep(study::SweepOptions),
+    /// Check published claims against the physics and the published prices: holds, fails or depends, with the working.
+    Claim {
+        /// As JSON on stdout.
         #[arg(long)]
         json: bool,
     },
@@ -59,6 +70,9 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Fly(options) => fly::fly(&options),
         Command::Check { mission, json } => input::check(&mission, json),
+        Command::Compare(options) => study::compare(&options),
+        Command::Sweep(options) => study::sweep(&options),
+        Command::Claim { json } => study::claim(json),
         Command::Catalog(options) => catalog::catalog(&options),
         Command::Oem(options) => oem::oem(&options),
         Command::Schema => input::schema(),
