@@ -48,6 +48,7 @@ TEXTS = [
     "▁▁ already ▁ marked",
     "<0x41> is not a byte, the the thethe thermal thermalthermal",
     "tttttthhhhheeeeee aaaaaaaaaaaaa 1111222333",
+    "rindt nsller slesla hm at",  # the earliest rule is not at the leftmost pair
 ]
 
 

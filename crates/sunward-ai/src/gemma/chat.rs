@@ -38,7 +38,7 @@ pub struct Turn {
 pub fn conversation(instructions: &str, turns: &[Turn]) -> Result<String, GemmaError> {
     let mut text = String::new();
     for (number, turn) in turns.iter().enumerate() {
-        let expected = if number % 2 == 0 { Role::User } else { Role::Model };
+        let expected = if number.is_multiple_of(2) { Role::User } else { Role::Model };
         if turn.role != expected {
             return Err(GemmaError::Turn { turn: number, expected: expected.name(), found: turn.role.name() });
         }
@@ -46,7 +46,7 @@ pub fn conversation(instructions: &str, turns: &[Turn]) -> Result<String, GemmaE
             if number == 0 && !instructions.is_empty() { format!("{instructions}\n\n") } else { String::new() };
         text += &format!("<start_of_turn>{}\n{before}{}<end_of_turn>\n", turn.role.name(), turn.text.trim());
     }
-    if turns.len() % 2 == 0 {
+    if turns.len().is_multiple_of(2) {
         return Err(GemmaError::Turn { turn: turns.len(), expected: "user", found: "the end" });
     }
     Ok(text + "<start_of_turn>model\n")
@@ -77,7 +77,7 @@ mod tests {
         let message = |turns: &[Turn]| conversation("", turns).unwrap_err().to_string();
         let (user, model) = (turn(Role::User, "a"), turn(Role::Model, "b"));
         assert_eq!(message(&[]), "turn 0 of the conversation: expected user, found the end");
-        assert_eq!(message(&[model.clone()]), "turn 0 of the conversation: expected user, found model");
+        assert_eq!(message(std::slice::from_ref(&model)), "turn 0 of the conversation: expected user, found model");
         assert_eq!(message(&[user.clone(), user.clone()]), "turn 1 of the conversation: expected model, found user");
         assert_eq!(message(&[user, model]), "turn 2 of the conversation: expected user, found the end");
     }
