@@ -1,6 +1,6 @@
 //! The documents say what is: the crates, names, links, commands and output they quote are checked against the code.
 //!
-//! With `UPDATE_GOLDEN=1` the README's table is written anew, and the numbers of its claim with it.
+//! With `UPDATE_GOLDEN=1` the README's output is written anew, and the numbers of its claim with it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -242,30 +242,41 @@ fn main_job(page: &str, folder: &Path, more: &[&str]) -> String {
     stdout(sunward(&arguments))
 }
 
-/// The README with another table, and with its claim's numbers taken from there.
-fn with_table(page: &str, quoted: &str, table: &str) -> String {
-    let (claim, rest) = page.split_once("\n## ").expect("a claim before the first heading");
-    let renewed = |claim: String, label: &&str| claim.replace(value(quoted, label), value(table, label));
-    format!("{}\n## {}", CLAIMED.iter().fold(claim.to_owned(), renewed), rest.replace(quoted, table))
+/// What the main job prints, in two parts: the summary, and the jobs with their last texts.
+fn parts(printed: &str) -> [String; 2] {
+    let (summary, jobs) = printed.trim_end().split_once("─\n─").expect("two tables, one after the other");
+    [format!("{summary}─"), format!("─{jobs}")]
 }
 
-/// The numbers of the table are compared in .ci/run, which flies the main job as it stands; here its network is modelled.
+/// The README with another output, and with its claim's numbers taken from there.
+fn with_output(page: &str, printed: &str) -> String {
+    let ([old_summary, old_jobs], [summary, jobs]) = (blocks(page), parts(printed));
+    let (claim, rest) = page.split_once("\n## ").expect("a claim before the first heading");
+    let renewed = |claim: String, label: &&str| claim.replace(value(old_summary, label), value(&summary, label));
+    let claim = CLAIMED.iter().fold(claim.to_owned(), renewed);
+    format!("{claim}\n## {}", rest.replacen(old_summary, &summary, 1).replacen(old_jobs, &jobs, 1))
+}
+
+/// The README's two blocks of output.
+fn blocks(page: &str) -> [&str; 2] {
+    fenced(page, "text").try_into().expect("the README quotes the main job in two blocks")
+}
+
+/// The blocks are compared to the letter in .ci/run, which flies the main job as it stands; here its network is modelled.
 #[test]
 fn the_readme_quotes_the_main_job() {
     let page = text("README.md");
-    let (claim, quoted) = (page.split("\n## ").next().expect("a claim"), fenced(&page, "text")[0]);
+    let (claim, [summary, _]) = (page.split("\n## ").next().expect("a claim"), blocks(&page));
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("readme");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        let table = main_job(&page, &folder, &[]);
-        fs::write(root().join("README.md"), with_table(&page, quoted, table.trim_end()))
-            .expect("the README is written");
+        fs::write(root().join("README.md"), with_output(&page, &main_job(&page, &folder, &[]))).expect("it is written");
         return;
     }
     for label in CLAIMED {
-        assert!(claim.contains(value(quoted, label)), "the README's claim differs from its table in {label:?}");
+        assert!(claim.contains(value(summary, label)), "the README's claim differs from its table in {label:?}");
     }
-    let table = main_job(&page, &folder, &["--modelled"]);
-    assert_eq!(labels(quoted), labels(table.trim_end()), "run once with UPDATE_GOLDEN=1");
+    let [now, _] = parts(&main_job(&page, &folder, &["--modelled"]));
+    assert_eq!(labels(summary), labels(&now), "run once with UPDATE_GOLDEN=1");
     let first_cells = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
     let listed: BTreeSet<_> = first_cells.map(|(file, _)| file.to_owned()).filter(|file| file.contains('.')).collect();
     assert_eq!(listed, names(&folder), "the README's list of the run folder against the folder");
