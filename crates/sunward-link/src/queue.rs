@@ -6,8 +6,8 @@ use sunward_units::Bits;
 use crate::LinkError;
 use crate::error::require;
 
-/// Bits that a `f64` still counts one by one.
-const COUNTABLE_BITS: f64 = 9_007_199_254_740_992.0;
+/// Largest transfer: a quarter of what 64 bits count.
+const TRANSFER_MAX_BITS: f64 = (u64::MAX / 4) as f64;
 
 /// A transfer's number in its queue, in the order in which transfers were queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,16 +61,17 @@ struct Waiting<T> {
 /// priority overtakes one half sent, which then goes on where it stopped.
 ///
 /// `T` is the caller's instant. Bits are counted as integers: `queued = delivered + remaining` holds exactly and is
-/// asserted after each change, also in release.
+/// asserted after each change, also in release. As [`Bits`] a count above 2^53 is rounded; [`TransferQueue::queued_bits`] and
+/// its like are exact.
 ///
 /// **Not modelled**: packets lost and sent again, headers (both belong to the link's rate), a bound on the store.
 #[derive(Debug, Clone)]
 pub struct TransferQueue<T> {
     waiting: BTreeMap<(Reverse<u8>, u64), Waiting<T>>,
     next: u64,
-    queued_bits: u64,
-    delivered_bits: u64,
-    remaining_bits: u64,
+    queued_bits: u128,
+    delivered_bits: u128,
+    remaining_bits: u128,
 }
 
 impl<T: Copy> Default for TransferQueue<T> {
@@ -89,14 +90,14 @@ impl<T: Copy> TransferQueue<T> {
     /// Queues `size` bits (a fraction of a bit counts as one) and returns the transfer's number.
     ///
     /// # Errors
-    /// A size that is not above zero, or so large that bits can no longer be counted (2^53, about 1.1 PB).
+    /// A size that is not above zero, or above 2^62 bit (576 PB).
     pub fn push(&mut self, size: Bits, priority: u8, now: T) -> Result<TransferId, LinkError> {
-        require("transfer size", size, size.0 > 0.0 && size.0 <= COUNTABLE_BITS, "(0, 2^53 bit]")?;
+        require("transfer size", size, size.0 > 0.0 && size.0 <= TRANSFER_MAX_BITS, "(0, 2^62 bit]")?;
         let (size, sequence) = (size.0.ceil() as u64, self.next);
         self.waiting.insert((Reverse(priority), sequence), Waiting { size, remaining: size, queued_at: now });
         self.next += 1;
-        self.queued_bits += size;
-        self.remaining_bits += size;
+        self.queued_bits += u128::from(size);
+        self.remaining_bits += u128::from(size);
         self.assert_conserved();
         Ok(TransferId(sequence))
     }
@@ -122,28 +123,46 @@ impl<T: Copy> TransferQueue<T> {
             }
         }
         let sent = granted - left;
-        self.delivered_bits += sent;
-        self.remaining_bits -= sent;
+        self.delivered_bits += u128::from(sent);
+        self.remaining_bits -= u128::from(sent);
         self.assert_conserved();
         Carried { bits: Bits(sent as f64), completed }
     }
 
-    /// All that was ever queued.
+    /// All that was ever queued; rounded above 2^53 bit.
     #[must_use]
     pub fn queued(&self) -> Bits {
         Bits(self.queued_bits as f64)
     }
 
-    /// All that was ever carried, unfinished transfers included.
+    /// All that was ever carried, unfinished transfers included; rounded above 2^53 bit.
     #[must_use]
     pub fn delivered(&self) -> Bits {
         Bits(self.delivered_bits as f64)
     }
 
-    /// What still waits.
+    /// What still waits; rounded above 2^53 bit.
     #[must_use]
     pub fn remaining(&self) -> Bits {
         Bits(self.remaining_bits as f64)
+    }
+
+    /// [`Self::queued`], exactly.
+    #[must_use]
+    pub fn queued_bits(&self) -> u128 {
+        self.queued_bits
+    }
+
+    /// [`Self::delivered`], exactly.
+    #[must_use]
+    pub fn delivered_bits(&self) -> u128 {
+        self.delivered_bits
+    }
+
+    /// [`Self::remaining`], exactly.
+    #[must_use]
+    pub fn remaining_bits(&self) -> u128 {
+        self.remaining_bits
     }
 
     /// Whether nothing waits.
@@ -237,6 +256,24 @@ mod tests {
         assert!(arrived.iter().all(|delivery| delivery.sent_at >= delivery.queued_at));
     }
 
+    /// Sums beyond 64 bits, sizes beyond what a float counts: still every bit.
+    #[test]
+    fn very_large_transfers_are_counted_bit_by_bit() {
+        let mut queue = TransferQueue::new();
+        let large = 2f64.powi(62);
+        for _ in 0..5 {
+            queue.push(Bits(large), 1, 0).unwrap();
+        }
+        queue.push(Bits(1.0), 9, 0).unwrap();
+        assert_eq!(queue.queued_bits(), 5 * (1 << 62) + 1);
+        assert_eq!(queue.carry(Bits(large), 1).completed.len(), 1);
+        assert_eq!((queue.delivered_bits(), queue.remaining_bits()), (1 << 62, 4 * (1 << 62) + 1));
+        while !queue.is_empty() {
+            assert!(!queue.carry(Bits(f64::INFINITY), 2).completed.is_empty());
+        }
+        assert_eq!((queue.delivered_bits(), queue.remaining_bits()), (queue.queued_bits(), 0));
+    }
+
     #[test]
     fn a_fraction_of_a_bit_is_a_bit_to_send_and_none_to_carry() {
         let mut queue = TransferQueue::new();
@@ -249,11 +286,11 @@ mod tests {
     #[test]
     fn sizes_that_are_no_sizes_are_refused() {
         let mut queue = TransferQueue::new();
-        for size in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e16] {
+        for size in [0.0, -1.0, f64::NAN, f64::INFINITY, 4.7e18] {
             assert!(queue.push(Bits(size), 1, 0).is_err(), "{size}");
         }
         let error = queue.push(Bits(-8.0), 1, 0).unwrap_err();
-        assert_eq!(error.to_string(), "transfer size -8 bit is outside (0, 2^53 bit]");
+        assert_eq!(error.to_string(), "transfer size -8 bit is outside (0, 2^62 bit]");
         assert!(queue.is_empty() && queue.queued() == Bits(0.0));
     }
 
