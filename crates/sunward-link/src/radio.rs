@@ -1,4 +1,4 @@
-use std::f64::consts::PI;
+use std::f64::consts::{LN_2, PI};
 
 use sunward_units::{BitsPerSecond, Decibels, Hertz, Kelvin, Meters, Ratio, Watts};
 
@@ -139,7 +139,8 @@ impl RadioLink {
     /// Shannon's rate at `range`, or what the modem can do if that is less.
     #[must_use]
     pub fn rate(&self, range: Meters) -> BitsPerSecond {
-        let shannon = self.parameters.bandwidth.0 * (1.0 + self.signal_to_noise(range).0).log2();
+        // ln(1 + snr) without forming 1 + snr, which would lose a signal far below the noise.
+        let shannon = self.parameters.bandwidth.0 * self.signal_to_noise(range).0.ln_1p() / LN_2;
         BitsPerSecond(shannon).min(self.parameters.rate_max)
     }
 
@@ -259,6 +260,18 @@ mod tests {
         }
         let slow_modem = RadioLink::new(RadioLinkParameters { rate_max: BitsPerSecond(1e6), ..x_band() }).unwrap();
         assert_eq!(slow_modem.rate(Meters(1e6)), BitsPerSecond(1e6));
+    }
+
+    /// Far below the noise, ln(1 + snr) = snr - snr^2 / 2 + ...
+    #[test]
+    fn a_signal_far_below_the_noise_still_carries_something() {
+        let link = RadioLink::new(x_band()).unwrap();
+        for range in [1e15, 1e16, 1e18, 1e25] {
+            let snr = link.signal_to_noise(Meters(range)).0;
+            assert!(snr < 1e-10, "{snr}");
+            let expected = 100e6 * snr / LN_2;
+            assert!((link.rate(Meters(range)).0 / expected - 1.0).abs() < 1e-9, "at {range} m");
+        }
     }
 
     #[test]
