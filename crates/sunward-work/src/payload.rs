@@ -82,7 +82,9 @@ pub trait Payload: Send {
     }
 }
 
-/// A payload that is arithmetic: units are operations over operations per unit, with an output every so many units.
+/// A payload that is arithmetic: units are operations over operations per unit, with a sample every so many units.
+///
+/// The samples of one grant come as one [`Output`] of their total size: they leave the accelerator at the same instant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Modelled {
     flop_per_unit: f64,
@@ -106,7 +108,7 @@ impl Payload for Modelled {
         let outputs = match self.sample {
             Some((every, size)) => {
                 let made = (self.units / every).floor() - (before / every).floor();
-                (0..made as u64).map(|_| Output { size, text: None }).collect()
+                (made > 0.0).then(|| Output { size: size * made, text: None }).into_iter().collect()
             }
             None => Vec::new(),
         };
@@ -145,7 +147,17 @@ mod tests {
         let first = payload.advance(Flops(25.0), &[]).unwrap();
         payload.restore(&saved).unwrap();
         assert_eq!(payload.advance(Flops(25.0), &[]).unwrap(), first);
-        assert_eq!(first.outputs.len(), 3, "samples at 10, 20 and 30 units");
+        let samples = Output { size: Bits(2400.0), text: None };
+        assert_eq!(first.outputs, [samples], "samples at 10, 20 and 30 units");
+        assert_eq!(payload.advance(Flops(7.0), &[]).unwrap().outputs, [], "none before 40 units");
+    }
+
+    /// A trillion samples of one grant take no more room than one.
+    #[test]
+    fn samples_of_a_grant_are_one_output() {
+        let mut payload = Modelled::new(Flops(1.0), Some((1.0, Bits(1.0))));
+        let made = payload.advance(Flops(1e12), &[]).unwrap().outputs;
+        assert_eq!(made, [Output { size: Bits(1e12), text: None }]);
     }
 
     #[test]
