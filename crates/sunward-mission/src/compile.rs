@@ -8,7 +8,7 @@ use sunward_astro::time::{Instant, Span};
 use sunward_catalog::platform::Platform;
 use sunward_catalog::{Catalog, CatalogError, Chosen, Valued};
 use sunward_link::{RadioLink, RadioLinkParameters};
-use sunward_units::{Joules, Kelvin, Quantity, Radians, Ratio, Seconds};
+use sunward_units::{Bits, Joules, Kelvin, Quantity, Radians, Ratio, Seconds, Watts};
 use sunward_work::demand::{Demand, Imagery, Origin, Serving, Training};
 
 use crate::fault::{Fault, FaultKind, Faults};
@@ -20,12 +20,20 @@ use crate::world::{self, Assumption, Design, Job, Links, Site, Station, World};
 /// Sites kept in full when the mission names none.
 const RECORDED_MAX: usize = 16;
 
+/// The years for which [`sunward_plant::radiation::RadiationModel`] knows where the belts are, in UTC.
+const RADIATION_EPOCHS: [&str; 2] = ["1960-01-01T00:00:00Z", "2035-01-01T00:00:00Z"];
+/// Least share of a new battery's capacity that must be left to the end of a run by calendar fade alone.
+const HEALTH_MIN: f64 = 0.05;
+/// Most data that one job may send in one direction in a run: far below what a [`sunward_link::TransferQueue`] can take at once.
+const JOB_DATA_MAX: Bits = Bits(1e18);
+
 impl Mission {
     /// Looks everything up.
     ///
     /// # Errors
     /// Every name that the catalog lacks, every key that neither mission nor platform gives, elements used too far from their
-    /// epoch, links that cannot be built, jobs that fit no site.
+    /// epoch, orbits and years for which no dose of radiation is known, batteries worn out, transmitters that send more than they
+    /// draw, links that cannot be built, jobs that fit no satellite they may run on or whose data could not be counted.
     pub fn compile(&self, catalog: &Catalog) -> Result<World, Faults> {
         let mut compiler = Compiler { catalog, faults: Vec::new(), assumptions: Vec::new() };
         let world = compiler.world(self);
@@ -52,7 +60,7 @@ struct Radio {
 struct Ground {
     gain: sunward_units::Decibels,
     temperature: Kelvin,
-    power: sunward_units::Watts,
+    power: Watts,
     transmit_gain: sunward_units::Decibels,
 }
 
@@ -63,6 +71,7 @@ impl Compiler<'_> {
         let steps = (header.duration.0 / header.step.0).round().max(1.0) as u64;
         let duration = Span::from_seconds(*header.step) * steps as i64;
         self.check_whole_steps(header, steps);
+        self.check_epoch(header)?;
         let defaults = self.found(None::<&Given<()>>, self.catalog.mission_defaults())?;
         let planning =
             self.value(header, "planning_interval", &header.planning_interval, Some(&defaults.planning_interval));
@@ -96,6 +105,7 @@ impl Compiler<'_> {
         let (stations, grounds): (Vec<_>, Vec<_>) = grounds.into_iter().flatten().unzip();
         let links = self.links(mission, &radios, &grounds)?;
         self.check_jobs_fit(mission, &jobs, &designs, &sites);
+        self.check_data(mission, &jobs, duration);
         let recorded = recorded(mission, &sites);
         Some(World {
             name: header.name.value.clone(),
@@ -119,6 +129,24 @@ impl Compiler<'_> {
             recorded,
             assumptions: std::mem::take(&mut self.assumptions),
         })
+    }
+
+    /// The run must lie in the years for which radiation is modelled; `None` where later instants could not be counted.
+    fn check_epoch(&mut self, header: &Given<keys::Header>) -> Option<()> {
+        let [first, last] = RADIATION_EPOCHS.map(|text| Instant::from_utc_text(text).expect("constants are instants"));
+        if !(first..last).contains(&header.start) {
+            let message =
+                format!("start {:.0} is outside {first:.0}..{last:.0}, for which radiation is modelled", *header.start);
+            self.faults.push(Fault::at(&header.start, FaultKind::OutOfRange, message));
+            return None;
+        }
+        let end = *header.start + Span::from_seconds(*header.duration);
+        if end > last {
+            let message =
+                format!("the run ends at {end:.0}, after {last:.0}; radiation is modelled to the end of 2034");
+            self.faults.push(Fault::at(&header.duration, FaultKind::OutOfRange, message));
+        }
+        Some(())
     }
 
     fn check_whole_steps(&mut self, header: &Given<keys::Header>, steps: u64) {
@@ -252,7 +280,7 @@ impl Compiler<'_> {
             None => None,
         };
         let array = self.array(site, platform);
-        let battery = self.battery(site, platform);
+        let battery = self.battery(site, platform, duration);
         let power = self.power(site, platform);
         let thermal = self.thermal(site, platform, duration);
         let compute = self.compute(site, platform);
@@ -276,11 +304,11 @@ impl Compiler<'_> {
     }
 
     fn check_design(&mut self, site: &Given<keys::Site>, power: Option<&world::Power>) {
-        if let (Some(power), Some(setpoint)) = (power, &site.power.heater_setpoint) {
-            if power.heater_power.0 == 0.0 {
-                let message = format!("heater_setpoint {} is given for a heater of 0 W", setpoint.value);
-                self.faults.push(Fault::at(setpoint, FaultKind::OutOfRange, message));
-            }
+        if let (Some(power), Some(setpoint)) = (power, &site.power.heater_setpoint)
+            && power.heater_power.0 == 0.0
+        {
+            let message = format!("heater_setpoint {} is given for a heater of 0 W", setpoint.value);
+            self.faults.push(Fault::at(setpoint, FaultKind::OutOfRange, message));
         }
     }
 
@@ -319,7 +347,12 @@ impl Compiler<'_> {
         })
     }
 
-    fn battery(&mut self, site: &Given<keys::Site>, platform: Option<&Platform>) -> Option<world::Battery> {
+    fn battery(
+        &mut self,
+        site: &Given<keys::Site>,
+        platform: Option<&Platform>,
+        duration: Span,
+    ) -> Option<world::Battery> {
         let section = &site.battery;
         let name = self.name(section, "cell", &section.cell, platform.map(|p| &p.battery.cell))?;
         let cell = self.found(Some(&at(section, &section.cell)), self.catalog.battery_cell(&name))?;
@@ -333,9 +366,16 @@ impl Compiler<'_> {
         let exponent = self.part(&part("cycle_fade_exponent"), &cell.cycle_fade_exponent);
         let cycle_fade = fade * (depth / fade_depth).powf(exponent.0);
         let health = 1.0 - cycle_fade.0 * cycles.0;
-        if health <= 0.0 {
-            let message =
-                format!("{} cycles at a depth of {} leave no capacity: each takes {}", cycles.0, depth, cycle_fade);
+        let calendar_fade = self.part(&part("calendar_fade"), &cell.calendar_fade);
+        let left = health - calendar_fade.0 * duration.seconds().0;
+        if left < HEALTH_MIN {
+            let message = format!(
+                "{} cycles at a depth of {depth}, each of which takes {cycle_fade}, and calendar fade leave {:.1} % of the capacity \
+                 at the end of the run; at least {} % is needed",
+                cycles.0,
+                100.0 * left,
+                100.0 * HEALTH_MIN
+            );
             self.faults.push(Fault::at(&at(section, &section.cycles), FaultKind::OutOfRange, message));
         }
         Some(world::Battery {
@@ -347,7 +387,7 @@ impl Compiler<'_> {
             discharge_rate_max: self.part(&part("discharge_rate_max"), &cell.discharge_rate_max),
             charge_efficiency: self.part(&part("charge_efficiency"), &cell.charge_efficiency),
             discharge_efficiency: self.part(&part("discharge_efficiency"), &cell.discharge_efficiency),
-            calendar_fade: self.part(&part("calendar_fade"), &cell.calendar_fade),
+            calendar_fade,
             cycle_fade,
             charge_temperature_min: self.part(&part("charge_temperature_min"), &cell.charge_temperature_min),
         })
@@ -449,7 +489,7 @@ impl Compiler<'_> {
         })
     }
 
-    fn radio(&mut self, site: &Given<keys::Site>, platform: Option<&Platform>) -> (Radio, sunward_units::Watts) {
+    fn radio(&mut self, site: &Given<keys::Site>, platform: Option<&Platform>) -> (Radio, Watts) {
         let (down, up) = (&site.radio.downlink, &site.radio.uplink);
         let (down_p, up_p) = (platform.map(|p| &p.radio.downlink), platform.map(|p| &p.radio.uplink));
         macro_rules! pick {
@@ -471,7 +511,7 @@ impl Compiler<'_> {
             },
             up: RadioLinkParameters {
                 frequency: pick!(up, up_p, frequency),
-                transmit_power: sunward_units::Watts::ZERO,
+                transmit_power: Watts::ZERO,
                 transmit_gain: sunward_units::Decibels::ZERO,
                 receive_gain: pick!(up, up_p, antenna_gain),
                 system_temperature: pick!(up, up_p, system_temperature),
@@ -480,7 +520,22 @@ impl Compiler<'_> {
                 implementation_loss: pick!(up, up_p, implementation_loss),
             },
         };
-        (radio, pick!(down, down_p, power_draw))
+        let draw = pick!(down, down_p, power_draw);
+        self.check_transmitter(down, radio.down.transmit_power, draw);
+        (radio, draw)
+    }
+
+    /// A transmitter draws at least what it sends; the fault is told at the key that the mission gives.
+    fn check_transmitter(&mut self, section: &Given<keys::Downlink>, sent: Watts, drawn: Watts) {
+        if sent <= drawn {
+            return;
+        }
+        let message = format!("transmit_power {sent} is more than the power_draw of {drawn}");
+        let place = match &section.transmit_power {
+            Some(_) => at(section, &section.transmit_power),
+            None => at(section, &section.power_draw),
+        };
+        self.faults.push(Fault::at(&place, FaultKind::Conflict, message));
     }
 
     fn name<S>(
@@ -593,7 +648,7 @@ impl Compiler<'_> {
             deadline: job.deadline.as_ref().map(|given| instant(given.value)),
             input: *job.input,
             output: *job.output,
-            accelerators,
+            accelerators: Some(accelerators),
             utilisation,
             demand,
             executed: executed(&job.work),
@@ -631,6 +686,31 @@ impl Compiler<'_> {
                 }
             };
             self.faults.extend(fault);
+        }
+    }
+}
+
+impl Compiler<'_> {
+    /// Queues count bits one by one: what a job sends in a run must stay far from where they end.
+    fn check_data(&mut self, mission: &Mission, jobs: &[Job], duration: Span) {
+        for (given, job) in mission.jobs.iter().zip(jobs) {
+            let units = job.demand.arrivals_per_second().map_or(0.0, |rate| rate * duration.seconds().0);
+            let samples = match &job.demand {
+                Demand::Training(Training { sample: Some((tokens, size)), .. }) => {
+                    *size * (job.demand.units_total().unwrap_or(0.0) / tokens)
+                }
+                _ => Bits::ZERO,
+            };
+            let sent = [
+                ("sends up", "in the run", job.demand.input_per_unit() * units),
+                ("sends down", "in the run", job.demand.output_per_unit() * units),
+                ("sends down", "of samples", samples),
+            ];
+            for (way, what, bits) in sent.into_iter().filter(|(_, _, bits)| *bits > JOB_DATA_MAX) {
+                let message =
+                    format!("job {:?} {way} {:.3e} bit {what}; allowed are {:e} bit", job.name, bits.0, JOB_DATA_MAX.0);
+                self.faults.push(Fault::at(&given.name, FaultKind::OutOfRange, message));
+            }
         }
     }
 }
@@ -675,8 +755,8 @@ fn executed(work: &Work) -> Option<world::Executed> {
     })
 }
 
-/// The demand of a job, its share of the peak rate, and how many accelerators it runs on (`None`: all of a site).
-fn demand(work: &Work) -> (Demand, Ratio, Option<u32>) {
+/// The demand of a job, its share of the peak rate, and how many accelerators it runs on.
+fn demand(work: &Work) -> (Demand, Ratio, u32) {
     match work {
         Work::Training(t) => {
             let sample = match (&t.sample_interval, &t.sample) {
@@ -693,7 +773,7 @@ fn demand(work: &Work) -> (Demand, Ratio, Option<u32>) {
                 checkpoint_interval: *t.checkpoint_interval,
                 sample,
             };
-            (Demand::Training(training), *t.utilisation, Some(*t.accelerators))
+            (Demand::Training(training), *t.utilisation, *t.accelerators)
         }
         Work::Serving(s) => {
             let serving = Serving {
@@ -709,7 +789,7 @@ fn demand(work: &Work) -> (Demand, Ratio, Option<u32>) {
                     keys::Origin::Onboard => Origin::Onboard,
                 },
             };
-            (Demand::Serving(serving), *s.utilisation, None)
+            (Demand::Serving(serving), *s.utilisation, *s.accelerators)
         }
         Work::Imagery(i) => {
             let imagery = Imagery {
@@ -721,7 +801,7 @@ fn demand(work: &Work) -> (Demand, Ratio, Option<u32>) {
                 result: *i.result,
                 downlink_raw_share: *i.downlink_raw_share,
             };
-            (Demand::Imagery(imagery), *i.utilisation, None)
+            (Demand::Imagery(imagery), *i.utilisation, *i.accelerators)
         }
     }
 }

@@ -177,6 +177,7 @@ pub(crate) use first;
 macro_rules! tagged {
     ($(#[doc = $doc:literal])+ pub enum $Name:ident { $( $(#[doc = $word_doc:literal])+ $Variant:ident($inner:ident) = $word:literal ),+ $(,)? }) => {
         $(#[doc = $doc])+
+        #[allow(clippy::large_enum_variant, reason = "one stands in each entry of a file, not in columns")]
         #[derive(Debug, Clone, PartialEq)]
         pub enum $Name { $( $(#[doc = $word_doc])+ $Variant($inner), )+ }
 

@@ -39,9 +39,9 @@ section! {
         name: Given<String>,
         /// Instant at which the run starts.
         start: Given<Instant>,
-        /// How long the run lasts.
+        /// How long the run lasts: a whole number of milliseconds and of steps.
         duration: Given<Seconds> in "1 s".."20 yr",
-        /// Time step of power, heat and work; events inside a step keep their own times.
+        /// Time step of power, heat and work, a whole number of milliseconds; events inside a step keep their own times.
         step: Given<Seconds> in "1 s".."10 min",
         /// Seed of every random draw.
         seed: Given<u64> in "0".."9223372036854775807",
@@ -275,11 +275,11 @@ section! {
         /// Heat capacity of the radiator.
         radiator_heat_capacity: Maybe<JoulesPerKelvin> in "0.1 J/K".."1e9 MJ/K" or "the platform's",
         /// Conductance from the board to the radiator.
-        board_to_radiator: Maybe<WattsPerKelvin> in "0 W/K".."1e9 kW/K" or "the platform's",
+        board_to_radiator: Maybe<WattsPerKelvin> in "0 W/K".."1e4 kW/K" or "the platform's",
         /// Conductance from the board to the bus.
-        board_to_bus: Maybe<WattsPerKelvin> in "0 W/K".."1e9 kW/K" or "the platform's",
+        board_to_bus: Maybe<WattsPerKelvin> in "0 W/K".."1e4 kW/K" or "the platform's",
         /// Conductance from the bus to the radiator.
-        bus_to_radiator: Maybe<WattsPerKelvin> in "0 W/K".."1e9 kW/K" or "the platform's",
+        bus_to_radiator: Maybe<WattsPerKelvin> in "0 W/K".."1e4 kW/K" or "the platform's",
         /// Area through which the bus exchanges heat with space.
         bus_effective_area: Maybe<SquareMeters> in "0 m2".."100 km2" or "the platform's",
         /// Effective emissivity of the bus's insulation.
@@ -396,7 +396,7 @@ section! {
         /// Height above the ellipsoid.
         altitude: Maybe<Meters> in "-500 m".."9000 m" or "the catalog's",
         /// Elevation above which the station sees a satellite.
-        minimum_elevation: Maybe<Radians> in "0 deg".."90 deg" or "the catalog's",
+        minimum_elevation: Maybe<Radians> in "0 deg".."89.9 deg" or "the catalog's",
         /// Gain of the receiving antenna.
         antenna_gain: Maybe<Decibels> in "-20 dBi".."140 dBi" or "the catalog's",
         /// System noise temperature of the receiver.
@@ -537,6 +537,8 @@ section! {
         kv_bits_per_token: Given<Bits> in "1 bit".."1 GB",
         /// Where requests come from.
         origin: Given<Origin>,
+        /// Number of accelerators the job runs on.
+        accelerators: Given<u32> in "1".."10000000" default "1",
     }
 }
 
@@ -569,6 +571,8 @@ section! {
         result: Given<Bits> in "0 bit".."1 PB",
         /// Share of the raw images that is downlinked.
         downlink_raw_share: Given<Ratio> in "0".."1",
+        /// Number of accelerators the job runs on.
+        accelerators: Given<u32> in "1".."10000000" default "1",
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use sunward_units::Seconds;
+
 use crate::fault::{Fault, FaultKind, nearest};
 use crate::form::{Given, Sink};
 use crate::keys::{Header, Job, MeanElements, Mission, Omm, Orbit, Site, Station, Training, Walker, Work};
@@ -27,9 +29,21 @@ fn conflict<T>(sink: &mut Sink, given: &Given<T>, message: String) {
 
 fn check_header(header: &Header, sink: &mut Sink) {
     let (duration, step) = (&header.duration, &header.step);
+    for given in [duration, step] {
+        if sink.sound(given) && !is_whole_milliseconds(**given) {
+            let message = format!("{} {} s is not a whole number of milliseconds", given.key(), given.value.0);
+            sink.push(Fault::at(given, FaultKind::OutOfRange, message));
+        }
+    }
     if sink.sound(duration) && sink.sound(step) && **step > **duration {
         conflict(sink, step, format!("step {} is longer than duration {}", **step, **duration));
     }
+}
+
+/// Whether it is one, to the tenth of a nanosecond or the rounding of a long time.
+fn is_whole_milliseconds(time: Seconds) -> bool {
+    let milliseconds = time.0 * 1e3;
+    (milliseconds - milliseconds.round()).abs() <= (4.0 * f64::EPSILON * milliseconds).max(1e-7)
 }
 
 fn check_site(site: &Site, sink: &mut Sink) {

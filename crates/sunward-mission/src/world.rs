@@ -305,7 +305,7 @@ pub struct Job {
     pub input: Bits,
     /// Data to carry down at its end.
     pub output: Bits,
-    /// Accelerators it uses; all of a site if `None`.
+    /// Accelerators it uses; always given.
     pub accelerators: Option<u32>,
     /// Achievable share of the peak rate.
     pub utilisation: Ratio,

@@ -228,3 +228,126 @@ fn shielding_is_what_the_published_doses_cover() {
         }
     }
 }
+
+/// The belts' drift may be continued to the year 2034; the last instant is the end of that year.
+#[test]
+fn a_run_that_outlasts_the_radiation_model_is_refused() {
+    let start = |text: &str| ("2026-07-26T04:00:00Z", text.to_owned());
+    let last = start("2034-12-31T00:00:00Z");
+    assert_flies(&[(last.0, &last.1)]);
+    let (kind, path, caret, message) = only_fault(&[(last.0, &last.1), ("\"1 d\"", "\"1.5 d\"")]);
+    assert_eq!((kind, path.as_str(), caret.as_str()), (FaultKind::OutOfRange, "mission.duration", "\"1.5 d\""));
+    assert_eq!(
+        message,
+        "the run ends at 2035-01-01T12:00:00Z, after 2035-01-01T00:00:00Z; radiation is modelled to the end of 2034"
+    );
+    let (_, path, _, message) = only_fault(&[("2026-07-26", "2100-07-26")]);
+    assert_eq!(path, "mission.start");
+    assert!(message.contains("is outside 1960-01-01T00:00:00Z..2035-01-01T00:00:00Z"), "{message}");
+    assert_eq!(only_fault(&[("2026-07-26", "2255-07-26"), ("\"1 d\"", "\"20 yr\"")]).1, "mission.start");
+    assert_eq!(only_fault(&[("\"1 d\"", "\"20 yr\"")]).1, "mission.duration");
+}
+
+#[test]
+fn a_station_that_looks_at_the_zenith_only_is_refused() {
+    let mask = |text: &str| format!("catalog = \"ksat-nemea\"\nminimum_elevation = \"{text}\"");
+    assert_flies(&[("catalog = \"ksat-nemea\"", &mask("89.9 deg"))]);
+    let (kind, path, _, message) = only_fault(&[("catalog = \"ksat-nemea\"", &mask("90 deg"))]);
+    assert_eq!((kind, path.as_str()), (FaultKind::OutOfRange, "station[0].minimum_elevation"));
+    assert_eq!(message, "minimum_elevation 90 deg is outside 0 deg..=89.9 deg");
+}
+
+#[test]
+fn a_battery_worn_out_is_refused() {
+    let cycles = |count: u32| format!("name = \"one\"\nbattery.cycles = {count}");
+    let world = assert_flies(&[("name = \"one\"", &cycles(10_000))]);
+    let health = world.designs[0].battery.health.0;
+    let worn = ((1.0 - 0.05) / (1.0 - health) * 10_000.0) as u32;
+    assert_flies(&[("name = \"one\"", &cycles(worn - 100))]);
+    let (kind, path, caret, message) = only_fault(&[("name = \"one\"", &cycles(worn + 100))]);
+    assert_eq!((kind, path.as_str()), (FaultKind::OutOfRange, "site[0].battery.cycles"));
+    assert_eq!(caret, format!("{}", worn + 100));
+    assert!(message.contains("at least 5 % is needed"), "{message}");
+    // Eight years of calendar fade take the rest.
+    let message = only_fault(&[("name = \"one\"", &cycles(worn - 100)), ("\"1 d\"", "\"8 yr\"")]).3;
+    assert!(message.contains("at least 5 % is needed"), "{message}");
+}
+
+#[test]
+fn no_transmitter_sends_more_than_it_draws() {
+    let radio = |text: &str| format!("name = \"one\"\nradio.downlink = {{ {text} }}");
+    assert_flies(&[("name = \"one\"", &radio("transmit_power = \"15 W\", power_draw = \"15 W\""))]);
+    let refused = |text: &str| only_fault(&[("name = \"one\"", &radio(text))]);
+    let (kind, path, caret, message) = refused("transmit_power = \"1 MW\", power_draw = \"1 mW\"");
+    assert_eq!((kind, caret.as_str()), (FaultKind::Conflict, "\"1 MW\""));
+    assert_eq!(path, "site[0].radio.downlink.transmit_power");
+    assert_eq!(message, "transmit_power 1 MW is more than the power_draw of 1 mW");
+    // The other half is the platform's.
+    assert_eq!(refused("transmit_power = \"1 MW\"").1, "site[0].radio.downlink.transmit_power");
+    assert_eq!(refused("power_draw = \"1 mW\"").1, "site[0].radio.downlink.power_draw");
+}
+
+#[test]
+fn every_kind_of_job_says_on_how_many_accelerators_it_runs() {
+    let accelerators = |world: World| world.jobs.iter().map(|job| job.accelerators).collect::<Vec<_>>();
+    assert_eq!(accelerators(assert_flies(&[])), [Some(1); 3]);
+    let more = |name: &'static str, count: u32| {
+        (format!("name = \"{name}\"\n"), format!("name = \"{name}\"\naccelerators = {count}\n"))
+    };
+    let (look, serve) = (more("look", 2), more("serve", 2));
+    let world = assert_flies(&[(&look.0, &look.1), (&serve.0, &serve.1)]);
+    assert_eq!(accelerators(world), [Some(1), Some(2), Some(2)]);
+    for name in ["look", "serve"] {
+        let three = more(name, 3);
+        let message = only_fault(&[(&three.0, &three.1)]).3;
+        assert!(message.contains("it needs 3 accelerators of 2"), "{message}");
+    }
+    // 2.61e9 parameters x 16 bit fit one H100 of 80 GB; 50e9 need two.
+    let large = ("parameters = 2_610_000_000", "parameters = 50_000_000_000");
+    assert!(only_fault(&[large]).3.contains("of memory"));
+    assert_flies(&[large, (&serve.0, &serve.1)]);
+}
+
+#[test]
+fn times_are_whole_milliseconds() {
+    let (kind, path, caret, message) = only_fault(&[("\"1 d\"", "\"610.01 s\""), ("\"30 s\"", "\"61.001000001 s\"")]);
+    assert_eq!((kind, path.as_str(), caret.as_str()), (FaultKind::OutOfRange, "mission.step", "\"61.001000001 s\""));
+    assert_eq!(message, "step 61.001000001 s is not a whole number of milliseconds");
+    assert_eq!(
+        only_fault(&[("\"1 d\"", "\"600.0001 s\"")]).3,
+        "duration 600.0001 s is not a whole number of milliseconds"
+    );
+    assert_flies(&[("\"1 d\"", "\"610.01 s\""), ("\"30 s\"", "\"61.001 s\"")]);
+    // Five years and a millisecond: the product of a float and a thousand is not whole.
+    assert_flies(&[("\"1 d\"", "\"157787999.369 s\""), ("\"30 s\"", "\"1.001 s\"")]);
+}
+
+#[test]
+fn conductances_end_where_the_heat_balance_would_lose_them() {
+    let conductance = |text: &str| format!("name = \"one\"\nthermal.board_to_radiator = \"{text}\"");
+    assert_flies(&[("name = \"one\"", &conductance("1e4 kW/K"))]);
+    let message = only_fault(&[("name = \"one\"", &conductance("1e6 kW/K"))]).3;
+    assert_eq!(message, "board_to_radiator 1e6 kW/K is outside 0 W/K..=1e4 kW/K");
+}
+
+#[test]
+fn data_that_cannot_be_counted_is_refused() {
+    // 2,880 images a day of 8e15 bit each.
+    let (kind, path, caret, message) =
+        only_fault(&[("images_per_day = 400", "images_per_day = 2880"), ("\"200 kB\"", "\"1 PB\"")]);
+    assert_eq!((kind, path.as_str(), caret.as_str()), (FaultKind::OutOfRange, "job[1].name", "\"look\""));
+    assert_eq!(message, "job \"look\" sends down 2.304e19 bit in the run; allowed are 1e18 bit");
+    let much = ("requests_per_day = 2000", "requests_per_day = 1_000_000_000_000");
+    // 1e12 requests a day of 1e9 tokens of 16 bit.
+    let message = only_fault(&[much, ("prompt_tokens = 200", "prompt_tokens = 1_000_000_000"), MEMORY]).3;
+    assert_eq!(message, "job \"serve\" sends up 1.600e22 bit in the run; allowed are 1e18 bit");
+    let message = only_fault(&[much, ("output_tokens = 300", "output_tokens = 1_000_000_000"), MEMORY]).3;
+    assert_eq!(message, "job \"serve\" sends down 1.600e22 bit in the run; allowed are 1e18 bit");
+    // 19,560 samples of 8e15 bit.
+    let samples = ("steps = 19_560", "steps = 19_560\nsample_interval = 1\nsample = \"1 PB\"");
+    let message = only_fault(&[samples]).3;
+    assert_eq!(message, "job \"train\" sends down 1.565e20 bit of samples; allowed are 1e18 bit");
+}
+
+/// A cache so small that any number of tokens fits the memory.
+const MEMORY: (&str, &str) = ("\"106 kB\"", "\"1 bit\"");
