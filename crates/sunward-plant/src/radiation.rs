@@ -36,6 +36,7 @@
 mod effects;
 mod shield;
 mod trapped;
+#[allow(clippy::approx_constant, reason = "measured values that happen to be near pi or tau")]
 mod trapped_tables;
 
 pub use effects::{

@@ -209,9 +209,8 @@ impl<'w> Block<'w> {
         let first = self.sites[0].command(index, row, &skies[0]);
         let mut command = Command::fill(&Command { run: 0.0, ..first });
         command.put(0, &first);
-        for lane in 1..self.sites.len() {
-            let told = self.sites[lane].command(index, row, &skies[lane]);
-            command.put(lane, &told);
+        for (lane, (site, sky)) in self.sites.iter_mut().zip(skies).enumerate().skip(1) {
+            command.put(lane, &site.command(index, row, sky));
         }
         let chip_before = self.state.chip;
         let (next, flow) = step(&self.plant, &self.state, &sky, &command, dt_s);
@@ -222,12 +221,12 @@ impl<'w> Block<'w> {
         self.sums.add(&flow, &self.state, charge, light, dt_s);
 
         let (mut lit, mut working) = (0, 0);
-        for lane in 0..self.sites.len() {
+        for (lane, sky) in skies.iter().enumerate() {
             let of_lane = flow.get(lane);
-            let note = self.sites[lane].account(index, row, &skies[lane], &of_lane, chip_before.0[lane])?;
+            let note = self.sites[lane].account(index, row, sky, &of_lane, chip_before.0[lane])?;
             lit += u32::from(light.0[lane] > 0.0);
             working += u32::from(note.job.is_some() && of_lane.ran > 0.5);
-            self.record(lane, row, &skies[lane], &of_lane, &note);
+            self.record(lane, row, sky, &of_lane, &note);
             let fleet = &mut self.fleet_row;
             fleet.used += of_lane.array_used;
             fleet.load += of_lane.load;
@@ -240,7 +239,7 @@ impl<'w> Block<'w> {
         if self.row_ends(index) {
             self.end_row(index, skies, row, lit, working);
         }
-        if (index + 1) % (self.world.steps / PROGRESS_MARKS).max(1) == 0 {
+        if (index + 1).is_multiple_of((self.world.steps / PROGRESS_MARKS).max(1)) {
             let at = self.world.instant(index + 1);
             self.sites.iter_mut().for_each(|site| site.mark_progress(at));
         }
@@ -266,7 +265,7 @@ impl<'w> Block<'w> {
     }
 
     fn row_ends(&self, index: u64) -> bool {
-        (index + 1) % self.world.record_every == 0 || index + 1 == self.world.steps
+        (index + 1).is_multiple_of(self.world.record_every) || index + 1 == self.world.steps
     }
 
     fn record(&mut self, lane: usize, row: usize, sky: &SiteSky, flow: &Flow<f64>, note: &StepNote) {

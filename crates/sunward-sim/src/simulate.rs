@@ -60,7 +60,7 @@ pub fn simulate(
     factory: &PayloadFactory<'_>,
     observer: &mut dyn FnMut(&Status) -> Control,
 ) -> Result<Outcome, SimError> {
-    let stations: Vec<Station> = world.stations.iter().map(|station| station.mast.clone()).collect();
+    let stations: Vec<Station> = world.stations.iter().map(|station| station.mast).collect();
     let mut blocks: Vec<Block<'_>> =
         (0..world.sites.len()).step_by(WIDTH).map(|first| Block::new(world, first as u32)).collect();
     let mut placed = vec![false; world.jobs.len()];

@@ -57,7 +57,7 @@ impl Queue {
 
     /// All bits ever queued, those carried, and those waiting: to the bit.
     pub(crate) fn count(&self) -> [u128; 3] {
-        [self.queue.queued(), self.queue.delivered(), self.queue.remaining()].map(|bits| bits.0 as u128)
+        [self.queue.queued_bits(), self.queue.delivered_bits(), self.queue.remaining_bits()]
     }
 
     pub(crate) fn is_empty(&self) -> bool {
