@@ -24,8 +24,9 @@ const RECORDED_MAX: usize = 16;
 const RADIATION_EPOCHS: [&str; 2] = ["1960-01-01T00:00:00Z", "2035-01-01T00:00:00Z"];
 /// Least share of a new battery's capacity that must be left to the end of a run by calendar fade alone.
 const HEALTH_MIN: f64 = 0.05;
-/// Most data that one job may send in one direction in a run: far below what a [`sunward_link::TransferQueue`] can take at once.
-const JOB_DATA_MAX: Bits = Bits(1e18);
+/// Most data that one job may send in one direction in a run. What piled up may be queued as a single transfer, the largest of
+/// which is 4.6e18 bit ([`sunward_link::TransferQueue::push`]); the rest is room for more arrivals than the mean.
+const JOB_DATA_MAX: Bits = Bits(4e18);
 
 impl Mission {
     /// Looks everything up.

@@ -580,7 +580,7 @@ section! {
     /// The radiation environment.
     pub struct Radiation {
         /// Factor on every upset rate.
-        upset_multiplier: Given<Ratio> in "0".."1e9" default "1",
+        upset_multiplier: Given<Ratio> in "0".."1e5" default "1",
     }
 }
 
