@@ -58,6 +58,8 @@ pub(crate) struct StepNote {
 /// A job at work in the present step.
 struct Active {
     slot: usize,
+    /// Share of the step that jobs of higher rank take before it.
+    after: f64,
     /// Share of the step it gets.
     share: f64,
     times: UnitTime<f64>,
@@ -212,8 +214,8 @@ impl<'w> SiteRun<'w> {
             compute_activity += share * of_site * of_compute.0;
             memory_activity += share * of_site * of_memory.0;
             used = used.max(of_site);
+            self.active.push(Active { slot, after: 1.0 - left, share, times });
             left -= share;
-            self.active.push(Active { slot, share, times });
             if run.outcome.started.is_none() {
                 run.outcome.started = Some(now);
                 self.events.push(event(now, self.index, EventKind::JobStarted, Some(run.index), String::new()));
@@ -545,8 +547,8 @@ impl<'w> SiteRun<'w> {
         let saved = run.save_if_due(held.0, stopped.is_none());
         let done = run.computed() && run.outcome.finished.is_none();
         if done {
-            let share = if fits > 0.0 { (units / fits).min(1.0) } else { 1.0 };
-            run.outcome.finished = Some(begin + Span::from_seconds(dt * share));
+            let of_share = if fits > 0.0 { (units / fits).min(1.0) } else { 1.0 };
+            run.outcome.finished = Some(begin + Span::from_seconds(dt * (active.after + active.share * of_share)));
         }
         let finished = run.outcome.finished;
         let work = Flops(units * run.flop_per_unit);
@@ -719,7 +721,7 @@ impl<'w> SiteRun<'w> {
     }
 }
 
-/// More events than this in one step and the step is too long for them to be told apart.
+/// Strikes of one kind that are told apart in a step; more are counted as so many.
 const EVENTS_MEAN_MAX: f64 = 500.0;
 
 /// Order of jobs on a site: priority, then deadline, then release, then as written.
