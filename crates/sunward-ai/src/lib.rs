@@ -1,4 +1,4 @@
-//! Payloads that really compute: GPT training on flat buffers, with upsets in real weights.
+//! Payloads that really compute: GPT training and Gemma serving on flat buffers, with upsets in real weights.
 
 pub mod draws;
 pub mod gemma;

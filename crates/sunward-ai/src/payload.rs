@@ -145,7 +145,7 @@ impl TrainingPayload {
             }
         });
         let done = report.iteration + 1;
-        let due = done % self.proxy.evaluate_interval == 0 || done == self.proxy.iterations;
+        let due = done.is_multiple_of(self.proxy.evaluate_interval) || done == self.proxy.iterations;
         Step { number: report.iteration, loss: report.loss, text: due.then(|| self.look(done)) }
     }
 
@@ -226,7 +226,7 @@ fn flip(strike: &Upset, buffers: &mut Buffers) {
     let bits = |region: &Region| 8 * buffers.bytes(*region) as u64;
     let total: u64 = reach.iter().map(bits).sum();
     // The low bit has chosen the moment.
-    let mut place = (u128::from(strike.draw >> 1) * u128::from(total) >> 63) as u64;
+    let mut place = ((u128::from(strike.draw >> 1) * u128::from(total)) >> 63) as u64;
     for region in reach {
         if place < bits(region) {
             buffers.flip(*region, place as usize);

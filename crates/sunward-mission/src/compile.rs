@@ -649,7 +649,7 @@ impl Compiler<'_> {
             deadline: job.deadline.as_ref().map(|given| instant(given.value)),
             input: *job.input,
             output: *job.output,
-            accelerators: Some(accelerators),
+            accelerators,
             utilisation,
             demand,
             executed: executed(&job.work),
@@ -721,7 +721,7 @@ impl Job {
     #[must_use]
     pub fn unfit(&self, design_index: usize, design: &Design) -> Option<String> {
         let compute = &design.compute;
-        let accelerators = self.accelerators.unwrap_or(compute.count);
+        let accelerators = self.accelerators;
         let memory = compute.memory * f64::from(accelerators);
         if self.peak[design_index].is_none() {
             Some(format!("{} has no such precision", compute.accelerator))

@@ -305,8 +305,8 @@ pub struct Job {
     pub input: Bits,
     /// Data to carry down at its end.
     pub output: Bits,
-    /// Accelerators it uses; always given.
-    pub accelerators: Option<u32>,
+    /// Accelerators it uses.
+    pub accelerators: u32,
     /// Achievable share of the peak rate.
     pub utilisation: Ratio,
     /// What it computes.

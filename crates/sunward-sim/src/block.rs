@@ -217,7 +217,7 @@ impl<'w> Block<'w> {
         self.state = next;
         self.clock = flow.clock * flow.duty;
         self.sums.check(&flow);
-        let charge = self.state.stored / (self.plant.battery_energy * self.state.health);
+        let charge = state_of_charge(self.state.stored, self.plant.battery_energy * self.state.health);
         self.sums.add(&flow, &self.state, charge, light, dt_s);
 
         let (mut lit, mut working) = (0, 0);
@@ -306,7 +306,9 @@ impl<'w> Block<'w> {
             track.array_used.push(Watts(mean(sums.used)));
             track.load.push(Watts(mean(sums.load)));
             track.accelerator.push(Watts(mean(sums.accelerator)));
-            track.state_of_charge.push(Ratio(state.stored / (self.plant.battery_energy.0[lane] * state.health)));
+            track
+                .state_of_charge
+                .push(Ratio(state_of_charge(state.stored, self.plant.battery_energy.0[lane] * state.health)));
             track.chip.push(Kelvin(state.chip));
             track.board.push(Kelvin(state.board));
             track.bus.push(Kelvin(state.bus));
@@ -335,7 +337,7 @@ impl<'w> Block<'w> {
     }
 
     pub(crate) fn state_of_charge(&self, lane: usize) -> f64 {
-        self.state.stored.0[lane] / (self.plant.battery_energy.0[lane] * self.state.health.0[lane])
+        state_of_charge(self.state.stored.0[lane], self.plant.battery_energy.0[lane] * self.state.health.0[lane])
     }
 
     pub(crate) fn last_clock(&self, lane: usize) -> f64 {
@@ -345,6 +347,11 @@ impl<'w> Block<'w> {
     pub(crate) fn energy_new(&self, lane: usize) -> f64 {
         self.plant.battery_energy.0[lane]
     }
+}
+
+/// Stored energy over what the battery can hold; 0 for one that is worn out.
+fn state_of_charge<T: Real>(stored: T, capacity: T) -> T {
+    stored / capacity.max(T::splat(f64::MIN_POSITIVE))
 }
 
 /// What bound the work in most steps of a row, the first in the order of codes among equals.

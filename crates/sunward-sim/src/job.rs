@@ -234,7 +234,7 @@ pub(crate) fn unit_time(job: &Job, design: u32, compute: &Compute, working: u32)
 
 /// Accelerators a job uses of those that work.
 pub(crate) fn accelerators(job: &Job, working: u32) -> u32 {
-    job.accelerators.map_or(working, |wanted| wanted.min(working))
+    job.accelerators.min(working)
 }
 
 /// Data that waits on a link, and what it means when it has arrived.

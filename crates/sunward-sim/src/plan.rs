@@ -57,8 +57,7 @@ pub(crate) fn place_jobs(
 fn job_time(world: &World, job: &Job, site: &SiteRun<'_>) -> Option<f64> {
     let design_index = world.sites[site.index as usize].design;
     let design = site.design();
-    let needed = job.accelerators.unwrap_or(1);
-    if site.working() < needed || job.unfit(design_index as usize, design).is_some() {
+    if site.working() < job.accelerators || job.unfit(design_index as usize, design).is_some() {
         return None;
     }
     let unit = unit_time(job, design_index, &design.compute, site.working())?.unbound().0;

@@ -1,6 +1,7 @@
 //! The `sunward` command line: data on stdout, talk and progress on stderr; exit codes 0 done, 1 failed, 2 bad input.
 
 mod catalog;
+mod chat;
 mod fly;
 mod input;
 mod oem;
@@ -41,6 +42,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Talk to a Gemma model in a local folder: a line in, an answer out.
+    Chat(chat::Options),
     /// List parts with value, source and range.
     Catalog(catalog::Options),
     /// Print a satellite's ephemeris as a CCSDS orbit ephemeris message (OEM).
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::Compare(options) => study::compare(&options),
         Command::Sweep(options) => study::sweep(&options),
         Command::Claim { json } => study::claim(json),
+        Command::Chat(options) => chat::chat(&options),
         Command::Catalog(options) => catalog::catalog(&options),
         Command::Oem(options) => oem::oem(&options),
         Command::Schema => input::schema(),

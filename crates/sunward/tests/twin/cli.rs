@@ -356,3 +356,76 @@ fn output_is_the_golden_one() {
         );
     }
 }
+
+#[test]
+fn studies_answer_in_text_and_in_json() {
+    let folder = fresh_folder("studies");
+    let mission = hour(&folder).display().to_string();
+    let compared = json(&run(&folder, &["compare", &mission, &mission, "--json", "--metric", "energy.generated"]));
+    let values = compared["rows"][0]["values"].as_array().unwrap();
+    assert_eq!(values[0], values[1]);
+    assert!(values[0].as_f64().unwrap() > 0.0);
+
+    let study = folder.join("study.toml");
+    fs::write(&study, "[[assumption]]\nkey = \"site[0].array.area\"\nspread = { uniform = [\"1 m2\", \"1.5 m2\"] }\n")
+        .unwrap();
+    let study = study.display().to_string();
+    let sweep = ["sweep", &mission, &study, "--sampling", "one-at-a-time", "--metric", "energy.available", "--json"];
+    let bar = &json(&run(&folder, &sweep))[0];
+    assert!(bar["low"].as_f64() < bar["centre"].as_f64() && bar["centre"].as_f64() < bar["high"].as_f64(), "{bar}");
+    let shards = || entries(&folder.join("runs/study"));
+    let before = shards();
+    assert_eq!(json(&run(&folder, &sweep))[0], *bar, "a second sweep reads what the first left");
+    assert_eq!(shards(), before);
+
+    let odd = run(&folder, &["compare", &mission, &mission, "--metric", "work.deliverd"]);
+    assert_eq!(odd.status.code(), Some(2));
+    assert!(said(&odd).contains("work.deliverd"), "{}", said(&odd));
+}
+
+#[test]
+fn published_claims_are_judged_with_their_working() {
+    let claims = json(&run(&fresh_folder("claims"), &["claim", "--json"]));
+    let verdicts: Vec<&str> =
+        claims.as_array().unwrap().iter().map(|claim| claim["verdict"].as_str().unwrap()).collect();
+    for verdict in ["holds", "fails", "depends"] {
+        assert!(verdicts.contains(&verdict), "{verdicts:?}");
+    }
+    assert!(claims.as_array().unwrap().iter().all(|claim| !claim["working"].as_array().unwrap().is_empty()));
+}
+
+#[test]
+fn an_ephemeris_message_has_a_state_for_every_step() {
+    let folder = fresh_folder("oem");
+    let mission = hour(&folder).display().to_string();
+    let message = run(&folder, &["oem", &mission, "--frame", "earth-fixed"]);
+    assert_eq!(message.status.code(), Some(0), "{}", said(&message));
+    let states = text(&message.stdout).lines().filter(|line| line.starts_with("20")).count();
+    let steps = json(&run(&folder, &["fly", &mission, "--json", "--quiet"]))["header"]["steps"].as_u64().unwrap();
+    assert_eq!(states as u64, steps + 1);
+    let odd = run(&folder, &["oem", &mission, "--site", "nobody"]);
+    assert_eq!(odd.status.code(), Some(2));
+    assert!(said(&odd).contains("nobody"), "{}", said(&odd));
+}
+
+/// The network of the test data has random weights: what counts is that an answer comes, twice the same.
+#[test]
+fn chat_answers_a_line_and_refuses_a_folder_without_a_model() {
+    use std::io::Write;
+    let folder = fresh_folder("chat");
+    let model = testdata("../gemma/gemma3").display().to_string();
+    let talk = || {
+        let arguments = ["chat", &model, "--weights", "f32", "--temperature", "0", "--tokens", "12"];
+        let mut child = sunward().args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"hello\n").unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        output.stdout
+    };
+    let answer = talk();
+    assert!(answer.len() > 1, "an answer and its line end");
+    assert_eq!(talk(), answer);
+    let refused = run(&folder, &["chat", "."]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(said(&refused).contains("config.json"), "{}", said(&refused));
+}
