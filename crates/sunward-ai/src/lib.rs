@@ -1,6 +1,5 @@
 //! Payloads that really compute: GPT training and Gemma serving on flat buffers, with upsets in real weights.
 
-pub mod draws;
 pub mod gemma;
 pub mod gpt;
 pub mod kernel;

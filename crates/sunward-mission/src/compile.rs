@@ -190,8 +190,8 @@ impl Compiler<'_> {
                 self.assumptions.push(Assumption {
                     key: section.child(key, section.span.clone()).path,
                     value: valued.text.clone(),
-                    low: valued.low.to_string(),
-                    high: valued.high.to_string(),
+                    low: Some(valued.low.to_string()),
+                    high: Some(valued.high.to_string()),
                     source: format!("{} ({})", valued.source, valued.date),
                     kind: valued.kind.name().to_owned(),
                     reason: valued.reason.clone(),
@@ -222,8 +222,8 @@ impl Compiler<'_> {
                 self.assumptions.push(Assumption {
                     key: path,
                     value: chosen.value.to_string(),
-                    low: String::new(),
-                    high: String::new(),
+                    low: None,
+                    high: None,
                     source: format!("{} ({})", chosen.source, chosen.date),
                     kind: chosen.kind.name().to_owned(),
                     reason: chosen.reason.clone(),
@@ -241,8 +241,8 @@ impl Compiler<'_> {
         self.assumptions.push(Assumption {
             key: path.to_owned(),
             value: value.to_string(),
-            low: String::new(),
-            high: String::new(),
+            low: None,
+            high: None,
             source: "mission".to_owned(),
             kind: "given".to_owned(),
             reason: String::new(),

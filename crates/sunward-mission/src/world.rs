@@ -347,10 +347,10 @@ pub struct Assumption {
     pub key: String,
     /// The value, with unit.
     pub value: String,
-    /// Lowest plausible value, empty where the mission gave the value.
-    pub low: String,
-    /// Highest plausible value.
-    pub high: String,
+    /// Lowest plausible value, where one is known.
+    pub low: Option<String>,
+    /// Highest plausible value, where one is known.
+    pub high: Option<String>,
     /// Source and date; "mission" where the mission gave the value.
     pub source: String,
     /// "published", "measured", "derived", "assumption" or "given".

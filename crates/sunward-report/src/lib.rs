@@ -14,24 +14,8 @@ use sunward_sim::record::{FleetTrack, Record, Track};
 
 pub use html::render;
 pub use parquet::tables;
+pub use sunward_mission::world::Assumption;
 pub use terminal::{jobs_table, summary_table};
-
-/// A value the run stands on that a reader may doubt: one row of the report's table of assumptions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Assumption {
-    /// What it is: "site.radiator.emissivity".
-    pub key: String,
-    /// Value with unit.
-    pub value: String,
-    /// Lowest plausible value with unit, where one is known.
-    pub low: Option<String>,
-    /// Highest plausible value with unit, where one is known.
-    pub high: Option<String>,
-    /// Author, title, year.
-    pub source: String,
-    /// How well it is known: "measured", "published", "assumed".
-    pub kind: String,
-}
 
 /// Why a record cannot be reported.
 #[derive(Debug, thiserror::Error)]

@@ -209,9 +209,9 @@ impl MissionModel {
         let Some(Assumption { value, low, high, source, .. }) = found else {
             return Err(written.refused("the world of the mission has no such assumption"));
         };
-        if low.is_empty() || high.is_empty() {
+        let (Some(low), Some(high)) = (low, high) else {
             return Err(written.refused(&format!("{value} has no range (source: {source})")));
-        }
+        };
         if low == high {
             return Err(written.refused(&format!("the catalog holds {value} to be exact (source: {source})")));
         }

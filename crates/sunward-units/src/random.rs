@@ -20,6 +20,16 @@ pub enum Purpose {
     Strike = 5,
     /// Values drawn for an uncertainty study.
     Study = 6,
+    /// Initial weights of a network.
+    Weights = 0x100,
+    /// Where the sequences of a training batch begin.
+    Batch = 0x101,
+    /// Where the sequences of an evaluation begin.
+    Evaluation = 0x102,
+    /// Which token is sampled.
+    Sample = 0x103,
+    /// Text of a generated corpus.
+    Corpus = 0x104,
 }
 
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
@@ -65,6 +75,12 @@ impl Stream {
     #[must_use]
     pub fn uniform(&self, index: u64) -> f64 {
         ((self.bits(index) >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
+    }
+
+    /// A whole number below `bound` at `index`.
+    #[must_use]
+    pub fn below(&self, bound: usize, index: u64) -> usize {
+        ((u128::from(self.bits(index)) * bound as u128) >> 64) as usize
     }
 
     /// A draw from the exponential distribution of mean 1 at `index`.
@@ -131,6 +147,14 @@ mod tests {
             assert!((variance / expected - 1.0).abs() < 0.15, "Poisson of {expected} has a variance of {variance}");
         }
         assert!((mean(&|i| stream.normal(i).powi(2)) - 1.0).abs() < 0.018);
+    }
+
+    #[test]
+    fn draws_below_a_bound_are_even() {
+        let stream = Stream::new(5, 0, Purpose::Batch);
+        let mut counts = [0u32; 7];
+        (0..70_000).for_each(|i| counts[stream.below(7, i)] += 1);
+        assert!(counts.iter().all(|count| count.abs_diff(10_000) < 400), "{counts:?}");
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub fn write(folder: &Path, mission_text: &str, world: &World, outcome: &Outcome
     for (name, bytes) in sunward_report::tables(&outcome.record)? {
         put(&format!("{name}.parquet"), &bytes)?;
     }
-    let page = sunward_report::render(&outcome.record, &outcome.summary, &assumptions(world))?;
+    let page = sunward_report::render(&outcome.record, &outcome.summary, &world.assumptions)?;
     put("report.html", page.as_bytes())?;
     let old = beside(folder, "old");
     remove(&old)?;
@@ -100,19 +100,6 @@ pub fn write(folder: &Path, mission_text: &str, world: &World, outcome: &Outcome
     }
     fs::rename(&partial, folder).map_err(refused(folder))?;
     remove(&old)
-}
-
-fn assumptions(world: &World) -> Vec<sunward_report::Assumption> {
-    let known = |text: &String| (!text.is_empty()).then(|| text.clone());
-    let row = |of: &sunward_mission::world::Assumption| sunward_report::Assumption {
-        key: of.key.clone(),
-        value: of.value.clone(),
-        low: known(&of.low),
-        high: known(&of.high),
-        source: of.source.clone(),
-        kind: of.kind.clone(),
-    };
-    world.assumptions.iter().map(row).collect()
 }
 
 /// The hidden folder beside a run folder that serves `suffix`.

@@ -406,10 +406,10 @@ fn fold(mut lanes: [f32; LANES]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::draws::{Kind, Stream};
+    use sunward_units::random::{Purpose, Stream};
 
     fn noise(len: usize, entity: u32) -> Vec<f32> {
-        let stream = Stream::new(11, Kind::Weights, entity);
+        let stream = Stream::new(11, entity, Purpose::Weights);
         (0..len as u64).map(|i| stream.normal(i) as f32).collect()
     }
 

@@ -9,8 +9,8 @@ use sunward_units::{Bits, Flops};
 use super::config::{GemmaConfig, Sight};
 use super::error::{GemmaError, read, read_json};
 use super::matrix::{BLOCK, Matrix, Store, Weights, from_bf16, from_half_checked};
-use crate::draws::{Kind, Stream};
 use crate::tensor_file::{TensorFile, TensorFileError};
+use sunward_units::random::{Purpose, Stream};
 
 /// A vector among the norms.
 #[derive(Debug, Clone, Copy)]
@@ -158,7 +158,7 @@ impl Network {
         let mut network = Self::zeros(config, form);
         for (at, tensor) in network.layout.tensors.iter().enumerate() {
             let Place::Matrix(matrix) = tensor.place else { continue };
-            let stream = Stream::new(seed, Kind::Weights, at as u32);
+            let stream = Stream::new(seed, at as u32, Purpose::Weights);
             let scale = (12.0 / matrix.columns as f32).sqrt() / 256.0;
             let mut row = vec![0.0; matrix.columns];
             for r in 0..matrix.rows {

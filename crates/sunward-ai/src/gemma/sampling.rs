@@ -1,7 +1,7 @@
 //! Which token comes next: the likeliest, or one drawn from the softmax, sharpened and cut.
 
 use super::error::GemmaError;
-use crate::draws::{Kind, Stream};
+use sunward_units::random::{Purpose, Stream};
 
 /// How the next token is drawn: temperature first, then the `top_k` likeliest, then of these the fewest that hold `top_p`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,7 +51,7 @@ impl Sampling {
         let weight = |token: u32| (f64::from(key(token) - key(best)) / self.temperature).exp();
         let candidates = self.candidates(logits.len(), key, weight);
         let total: f64 = candidates.iter().map(|token| weight(*token)).sum();
-        let mut left = total * Stream::new(self.seed, Kind::Sample, self.answer).uniform(index);
+        let mut left = total * Stream::new(self.seed, self.answer, Purpose::Sample).uniform(index);
         for token in &candidates {
             left -= weight(*token);
             if left < 0.0 {
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_large_vocabulary_is_cut_as_a_full_sort_would() {
-        let stream = Stream::new(4, Kind::Weights, 0);
+        let stream = Stream::new(4, 0, Purpose::Weights);
         let logits: Vec<f32> = (0..5000).map(|i| (stream.normal(i) * 2.0) as f32).collect();
         let sampling = Sampling { temperature: 1.0, top_p: 0.8, ..Sampling::GREEDY };
         let weight = |token: u32| f64::from(logits[token as usize]).exp();

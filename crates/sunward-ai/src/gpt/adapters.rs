@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::config::ConfigError;
 use super::parameters::{Layout, Tensor};
-use crate::draws::{Kind, Stream};
 use crate::kernel::product::Output;
 use crate::kernel::{Band, View, product};
+use sunward_units::random::{Purpose, Stream};
 
 /// Size of the adapters.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -103,7 +103,7 @@ impl AdapterLayout {
     #[must_use]
     pub fn initial(&self, seed: u64) -> Vec<f32> {
         let mut adapters = vec![0.0; self.elements()];
-        let draw = Stream::new(seed, Kind::Weights, 1);
+        let draw = Stream::new(seed, 1, Purpose::Weights);
         for adapted in &self.adapted {
             let deviation = 1.0 / (adapted.input as f64).sqrt();
             for i in adapted.down.clone() {

@@ -8,7 +8,7 @@ use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::bpe::BytePairs;
-use crate::draws::{Kind, Stream};
+use sunward_units::random::{Purpose, Stream};
 
 /// A text that cannot be trained on.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -212,7 +212,7 @@ impl Batch {
     /// The training batch of step `iteration`.
     #[must_use]
     pub fn of_step(corpus: &Corpus, sequences: usize, context: usize, seed: u64, iteration: u64) -> Self {
-        let stream = Stream::new(seed, Kind::Batch, iteration as u32);
+        let stream = Stream::new(seed, iteration as u32, Purpose::Batch);
         Self::draw(corpus.tokens(Part::Training), sequences, context, stream)
     }
 }
@@ -241,7 +241,7 @@ const REASONS: [&str; 6] = [
 
 /// About `characters` of sentences drawn from the lists above.
 fn generated_text(characters: usize, seed: u64) -> String {
-    let draw = Stream::new(seed, Kind::Corpus, 0);
+    let draw = Stream::new(seed, 0, Purpose::Corpus);
     let mut text = String::with_capacity(characters + 100);
     let mut index = 0;
     let mut pick = |bound: usize| {

@@ -8,8 +8,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::config::GptConfig;
-use crate::draws;
 use crate::kernel::{Panels, View};
+use sunward_units::random::{Purpose, Stream};
 
 /// One tensor: its place in the buffer and its shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl Layout {
     pub fn initial_weights(&self, seed: u64) -> Vec<f32> {
         let residual_scale = 1.0 / ((2 * self.blocks.len()) as f64).sqrt();
         let mut weights = vec![1.0; self.elements()];
-        let draw = draws::Stream::new(seed, draws::Kind::Weights, 0);
+        let draw = Stream::new(seed, 0, Purpose::Weights);
         for tensor in &self.tensors[..self.tensors.len() - 2 * self.blocks.len() - 1] {
             let scale = if tensor.name.ends_with("c_proj.weight") { residual_scale } else { 1.0 };
             let start = tensor.range.start;

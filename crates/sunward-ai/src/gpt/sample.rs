@@ -1,7 +1,7 @@
 //! Text from a network: the next token drawn from its softmax, sharpened by a temperature and cut to the likeliest.
 
 use super::model::{Network, Plan};
-use crate::draws::{Kind, Stream};
+use sunward_units::random::{Purpose, Stream};
 
 /// How the next token is drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,7 +30,7 @@ pub fn choose(logits: &[f32], sampling: &Sampling, index: u64) -> u32 {
     }
     let weight = |token: u32| ((f64::from(key(token)) - f64::from(key(order[0]))) / sampling.temperature).exp();
     let total: f64 = order.iter().map(|token| weight(*token)).sum();
-    let mut left = total * Stream::new(sampling.seed, Kind::Sample, sampling.sample).uniform(index);
+    let mut left = total * Stream::new(sampling.seed, sampling.sample, Purpose::Sample).uniform(index);
     for token in &order {
         left -= weight(*token);
         if left < 0.0 {

@@ -13,8 +13,8 @@ use super::optimizer::{Moments, adamw, gradient_norm};
 use super::parameters::{Layout, PackedWeights};
 use super::sample::{self, Sampling};
 use super::schedule::learning_rate;
-use crate::draws::{Kind, Stream};
 use crate::kernel::product::Output;
+use sunward_units::random::{Purpose, Stream};
 
 /// A run that cannot be set up.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -400,7 +400,7 @@ impl Trainer {
         let corpus = Arc::clone(&self.corpus);
         let mut total = 0.0;
         for batch in 0..batches {
-            let stream = Stream::new(settings.seed, Kind::Evaluation, batch);
+            let stream = Stream::new(settings.seed, batch, Purpose::Evaluation);
             let batch = Batch::draw(corpus.tokens(part), settings.batch, context, stream);
             for (inputs, targets) in batch.inputs.chunks_exact(pass_tokens).zip(batch.targets.chunks_exact(pass_tokens))
             {

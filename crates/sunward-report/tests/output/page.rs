@@ -13,6 +13,7 @@ fn assumptions() -> Vec<Assumption> {
         high: high.map(str::to_owned),
         source: "Gilmore, Spacecraft Thermal Control Handbook, 2002, table 4.2 & maker's sheet".to_owned(),
         kind: kind.to_owned(),
+        reason: String::new(),
     };
     vec![
         row("site.radiator.area", "0.9 m2", Some("0.6 m2"), Some("1.4 m2"), "assumed"),
