@@ -8,7 +8,7 @@ use sunward_astro::time::{Instant, Span};
 use sunward_catalog::platform::Platform;
 use sunward_catalog::{Catalog, CatalogError, Chosen, Valued};
 use sunward_link::{RadioLink, RadioLinkParameters};
-use sunward_units::{Bits, Joules, Kelvin, Quantity, Radians, Ratio, Seconds, Watts};
+use sunward_units::{Bits, Joules, Kelvin, Quantity, Radians, Ratio, Seconds, Watts, text_in};
 use sunward_work::demand::{Demand, Imagery, Origin, Serving, Training};
 
 use crate::fault::{Fault, FaultKind, Faults};
@@ -187,11 +187,12 @@ impl Compiler<'_> {
                 given.value
             }
             (None, Some(valued)) => {
+                let unit = valued.text.split_once(' ').map_or("", |(_, unit)| unit);
                 self.assumptions.push(Assumption {
                     key: section.child(key, section.span.clone()).path,
                     value: valued.text.clone(),
-                    low: Some(valued.low.to_string()),
-                    high: Some(valued.high.to_string()),
+                    low: text_in(valued.low, unit),
+                    high: text_in(valued.high, unit),
                     source: format!("{} ({})", valued.source, valued.date),
                     kind: valued.kind.name().to_owned(),
                     reason: valued.reason.clone(),

@@ -110,6 +110,19 @@ fn find_unit<Q: Quantity>(text: &str, name: &str) -> Result<&'static Unit, Quant
     })
 }
 
+/// `quantity` in the unit of that name with four significant digits, `None` if it cannot be written in it.
+///
+/// ```
+/// use sunward_units::{Joules, text_in};
+/// assert_eq!(text_in(Joules(2.16e6), "kWh").as_deref(), Some("0.6 kWh"));
+/// ```
+#[must_use]
+pub fn text_in<Q: Quantity>(quantity: Q, unit: &str) -> Option<String> {
+    let unit = Q::UNITS.iter().find(|known| known.name == unit)?;
+    let number = significant((quantity.si() - unit.offset) / unit.factor, 4);
+    Some(format!("{number} {}", unit.name).trim_end().to_owned())
+}
+
 /// Splits "1e3km" into "1e3" and "km"; an `e` belongs to the number only when digits follow.
 fn split_number(text: &str) -> (&str, &str) {
     let bytes = text.as_bytes();

@@ -221,6 +221,12 @@ pub(super) fn incidents(record: &Record) -> String {
     list("Results that came down", &[Sample]) + &list("Incidents", &faults)
 }
 
+/// Where an assumption comes from, and why it is what it is.
+fn origin(assumption: &Assumption) -> String {
+    let Assumption { source, reason, .. } = assumption;
+    if reason.is_empty() { source.clone() } else { format!("{source}: {reason}") }
+}
+
 /// What the run stands on.
 pub(super) fn assumptions(assumptions: &[Assumption]) -> String {
     if assumptions.is_empty() {
@@ -232,8 +238,7 @@ pub(super) fn assumptions(assumptions: &[Assumption]) -> String {
         (None, Some(high)) => format!("at most {high}"),
         (None, None) => "\u{2013}".to_owned(),
     };
-    let row =
-        |a: &Assumption| vec![a.key.clone(), a.value.clone(), range(&a.low, &a.high), a.kind.clone(), a.source.clone()];
+    let row = |a: &Assumption| vec![a.key.clone(), a.value.clone(), range(&a.low, &a.high), a.kind.clone(), origin(a)];
     let rows: Vec<Vec<String>> = assumptions.iter().map(row).collect();
     section("Assumptions", &table(&["what", "#value", "#range", "kind", "source"], &rows))
 }
