@@ -93,7 +93,7 @@ fn values_know_their_place() {
     assert_eq!(accelerator.path, "site[0].compute.accelerator");
     assert_eq!(&text[accelerator.span.clone()], "\"h100-pcie\"");
     assert_eq!(&text[mission.sites[0].compute.span.clone()], "[site.compute]");
-    assert_eq!(&text[mission.sites[0].array.span.clone()], "[[site]]", "an absent section stands at its parent");
+    assert_eq!(&text[mission.sites[0].thermal.span.clone()], "[[site]]", "an absent section stands at its parent");
 }
 
 #[test]
