@@ -14,7 +14,7 @@
 use sunward_plant::accelerator::PowerCurve;
 use sunward_plant::heat::{self, HeatInput, HeatNetwork, Temperatures};
 use sunward_plant::power::{PowerNetwork, Store, array_output};
-use sunward_units::lanes::{Lanes, Real, WIDTH};
+use sunward_units::lanes::{Lanes, Real};
 
 /// Declares structs of lanes with a `gather` of scalars into a block and a `lane` out of it.
 macro_rules! lanes_struct {
@@ -384,10 +384,4 @@ pub fn step<T: Real>(
         heat_magnitude: warmed.magnitude,
     };
     (next, flow)
-}
-
-/// Number of blocks that hold `sites` sites.
-#[must_use]
-pub fn blocks(sites: usize) -> usize {
-    sites.div_ceil(WIDTH)
 }

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use sunward_astro::time::{Instant, Span};
 use sunward_mission::world::{Compute, Design, Links, World};
-use sunward_plant::radiation::{Event as Strike, Susceptibility, event_count, event_time};
+use sunward_plant::radiation::{Event as Strike, Susceptibility, event_count, event_time, fault_age};
 use sunward_units::random::{Purpose, Stream};
-use sunward_units::{Bits, Flops, Grays, Meters, PerSecond, Seconds};
+use sunward_units::{Bits, Flops, Grays, Meters, Seconds};
 use sunward_work::demand::Demand;
 use sunward_work::payload::{PayloadError, Upset};
 use sunward_work::roofline::UnitTime;
@@ -732,15 +732,14 @@ pub(crate) fn rank(world: &World, index: u32) -> (std::cmp::Reverse<u8>, i64, In
 
 /// Instants at which a site's accelerators fail for good within the run, latest first.
 fn failures(world: &World, site: u32, compute: &Compute) -> Vec<Instant> {
-    let hazard: PerSecond = compute.failure_rate;
-    if hazard.0 <= 0.0 {
-        return Vec::new();
-    }
     let stream = Stream::new(world.seed, site, Purpose::Fault);
-    let life = |part: u32| {
-        world.start + Span::from_seconds(Seconds((stream.exponential(u64::from(part)) / hazard.0).min(1e9)))
+    let run = (world.end() - world.start).seconds();
+    let age = |part: u32| {
+        fault_age(&stream, u64::from(part), compute.failure_rate)
+            .expect("a catalog's hazard is finite and not negative")
     };
-    let mut all: Vec<Instant> = (0..compute.count).map(life).filter(|&at| at < world.end()).collect();
+    let ages = (0..compute.count).filter_map(age).filter(|&age| age < run);
+    let mut all: Vec<Instant> = ages.map(|age| world.start + Span::from_seconds(age)).collect();
     all.sort_by(|a, b| b.cmp(a));
     all
 }

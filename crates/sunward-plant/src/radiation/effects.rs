@@ -142,15 +142,7 @@ pub fn event_count(stream: &Stream, event: Event, step: u64, mean: f64) -> Resul
     if mean > MEAN_MAX {
         return Err(RadiationError::Crowded { mean });
     }
-    let draw = stream.uniform(draw_index(event, step, 0));
-    let (mut count, mut term) = (0u32, (-mean).exp());
-    let mut sum = term;
-    while sum < draw && term > 0.0 {
-        count += 1;
-        term *= mean / f64::from(count);
-        sum += term;
-    }
-    Ok(count)
+    Ok(stream.poisson(draw_index(event, step, 0), mean) as u32)
 }
 
 /// When event `number` (from 0, unordered) of step `step` happens, counted from the step's start: uniform over its duration.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::flight::{PLAIN, fresh_folder, mission_text, testdata, with};
+use crate::flight::{PLAIN, RUN_FILES, fresh_folder, mission_text, testdata, with};
 
 fn sunward() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sunward"));
@@ -51,18 +51,6 @@ fn hour(folder: &Path) -> PathBuf {
     fs::write(&path, with(PLAIN, "\"12 h\"", "\"1 h\"")).unwrap();
     path
 }
-
-const RUN_FILES: [&str; 9] = [
-    "contacts.parquet",
-    "events.parquet",
-    "fleet.parquet",
-    "jobs.parquet",
-    "mission.toml",
-    "report.html",
-    "summary.json",
-    "track.parquet",
-    "transfers.parquet",
-];
 
 #[test]
 fn a_flight_leaves_a_run_folder_and_says_where() {

@@ -6,7 +6,7 @@ use rayon::ThreadPoolBuilder;
 use sunward::{Control, Outcome, run_folder};
 use sunward_sim::record::{Event, EventKind};
 
-use crate::flight::{PLAIN, flown, fresh_folder, happened, job, mission_text, with, world};
+use crate::flight::{PLAIN, RUN_FILES, flown, fresh_folder, happened, job, mission_text, with, world};
 
 fn flown_by(threads: usize, text: &str) -> Outcome {
     let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -30,20 +30,7 @@ fn any_number_of_threads_writes_the_same_bytes() {
     let folder = fresh_folder("any_number_of_threads");
     let by = |threads: usize| files(&flown_by(threads, &text), &text, &folder.join(threads.to_string()));
     let one = by(1);
-    assert_eq!(
-        one.keys().map(String::as_str).collect::<Vec<_>>(),
-        [
-            "contacts.parquet",
-            "events.parquet",
-            "fleet.parquet",
-            "jobs.parquet",
-            "mission.toml",
-            "report.html",
-            "summary.json",
-            "track.parquet",
-            "transfers.parquet"
-        ]
-    );
+    assert_eq!(one.keys().map(String::as_str).collect::<Vec<_>>(), RUN_FILES);
     for threads in [2, 5] {
         for (name, bytes) in by(threads) {
             assert!(bytes == one[&name], "{name} differs between 1 thread and {threads}");

@@ -7,6 +7,19 @@ use sunward::{Control, Outcome, World};
 use sunward_astro::time::Instant;
 use sunward_sim::record::{EventKind, JobOutcome, Track};
 
+/// What a run folder holds, in the order of the alphabet.
+pub(crate) const RUN_FILES: [&str; 9] = [
+    "contacts.parquet",
+    "events.parquet",
+    "fleet.parquet",
+    "jobs.parquet",
+    "mission.toml",
+    "report.html",
+    "summary.json",
+    "track.parquet",
+    "transfers.parquet",
+];
+
 pub(crate) fn testdata(file: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "../../testdata/cli", file].iter().collect()
 }
