@@ -1,5 +1,6 @@
 //! Mission and catalog to a [`World`]: every name looked up, every absent key taken from the platform, all faults at once.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use sunward_astro::frames::Geodetic;
@@ -11,11 +12,11 @@ use sunward_link::{RadioLink, RadioLinkParameters};
 use sunward_units::{Bits, Joules, Kelvin, Quantity, Radians, Ratio, Seconds, Watts, text_in};
 use sunward_work::demand::{Demand, Imagery, Origin, Serving, Training};
 
-use crate::fault::{Fault, FaultKind, Faults};
+use crate::fault::{Fault, FaultKind, Faults, nearest};
 use crate::form::{Given, Maybe};
-use crate::keys::{self, Mission, Work};
+use crate::keys::{self, Mission, Override, Work};
 use crate::orbits;
-use crate::world::{self, Assumption, Design, Job, Links, Site, Station, World};
+use crate::world::{self, Assumption, Design, Job, Links, Numbers, Site, Station, World};
 
 /// Sites kept in full when the mission names none.
 const RECORDED_MAX: usize = 16;
@@ -27,6 +28,8 @@ const HEALTH_MIN: f64 = 0.05;
 /// Most data that one job may send in one direction in a run. What piled up may be queued as a single transfer, the largest of
 /// which is 4.6e18 bit ([`sunward_link::TransferQueue::push`]); the rest is room for more arrivals than the mean.
 const JOB_DATA_MAX: Bits = Bits(4e18);
+/// How many times an override may lie below or above the catalog's range: further off, it is taken for a slip of unit.
+const OVERRIDE_FACTOR_MAX: f64 = 10.0;
 
 impl Mission {
     /// Looks everything up.
@@ -36,7 +39,10 @@ impl Mission {
     /// epoch, orbits and years for which no dose of radiation is known, batteries worn out, transmitters that send more than they
     /// draw, links that cannot be built, jobs that fit no satellite they may run on or whose data could not be counted.
     pub fn compile(&self, catalog: &Catalog) -> Result<World, Faults> {
-        let mut compiler = Compiler { catalog, faults: Vec::new(), assumptions: Vec::new() };
+        let overrides = self.overrides.iter().map(|given| (given.key.as_str(), given)).collect();
+        let (faults, assumptions) = (Vec::new(), Vec::new());
+        let mut compiler =
+            Compiler { catalog, faults, assumptions, overrides, overridden: BTreeSet::new(), peaks: BTreeMap::new() };
         let world = compiler.world(self);
         match world {
             Some(world) if compiler.faults.is_empty() => Ok(world),
@@ -49,6 +55,12 @@ struct Compiler<'a> {
     catalog: &'a Catalog,
     faults: Vec<Fault>,
     assumptions: Vec<Assumption>,
+    /// By the path of the value they take the place of.
+    overrides: BTreeMap<&'a str, &'a Given<Override>>,
+    /// Paths of the overrides that found their value.
+    overridden: BTreeSet<String>,
+    /// The peak rates that are listed among the assumptions, by their path.
+    peaks: BTreeMap<String, sunward_units::FlopsPerSecond>,
 }
 
 /// Radio parameters of one design, each still to be joined with a station's.
@@ -100,6 +112,9 @@ impl Compiler<'_> {
         }
         let grounds: Vec<Option<(Station, Ground)>> = mission.stations.iter().map(|s| self.station(s)).collect();
         let jobs: Vec<Job> = mission.jobs.iter().map(|job| self.job(job, mission, &sites, start)).collect();
+        if designs.len() == mission.sites.len() {
+            self.check_overrides(mission);
+        }
         if !self.faults.is_empty() {
             return None;
         }
@@ -183,7 +198,7 @@ impl Compiler<'_> {
     ) -> Q {
         match (given, fallback) {
             (Some(given), _) => {
-                self.given(&given.path, given.value);
+                self.given_quantity(&given.path, given.value);
                 given.value
             }
             (None, Some(valued)) => {
@@ -193,6 +208,11 @@ impl Compiler<'_> {
                     value: valued.text.clone(),
                     low: text_in(valued.low, unit),
                     high: text_in(valued.high, unit),
+                    numbers: Some(Numbers {
+                        dimension: Q::DIMENSION,
+                        value: valued.value.si(),
+                        range: Some([valued.low.si(), valued.high.si()]),
+                    }),
                     source: format!("{} ({})", valued.source, valued.date),
                     kind: valued.kind.name().to_owned(),
                     reason: valued.reason.clone(),
@@ -225,6 +245,7 @@ impl Compiler<'_> {
                     value: chosen.value.to_string(),
                     low: None,
                     high: None,
+                    numbers: None,
                     source: format!("{} ({})", chosen.source, chosen.date),
                     kind: chosen.kind.name().to_owned(),
                     reason: chosen.reason.clone(),
@@ -244,19 +265,88 @@ impl Compiler<'_> {
             value: value.to_string(),
             low: None,
             high: None,
+            numbers: None,
             source: "mission".to_owned(),
             kind: "given".to_owned(),
             reason: String::new(),
         });
     }
 
-    /// A property of a named catalog part, listed with the key that named it.
+    fn given_quantity<Q: Quantity>(&mut self, path: &str, value: Q) {
+        self.given(path, value);
+        let numbers = Numbers { dimension: Q::DIMENSION, value: value.si(), range: None };
+        self.assumptions.last_mut().expect("one was just listed").numbers = Some(numbers);
+    }
+
+    /// A property of a named catalog part, or what the mission takes instead; listed with the key that named the part.
     fn part<Q: Quantity>(&mut self, path: &str, valued: &Valued<Q>) -> Q {
+        if let Some(taken) = self.overriding(path, valued) {
+            self.given_quantity(path, taken);
+            return taken;
+        }
         let place = Given { value: (), path: path.to_owned(), span: 0..0 };
         let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
         let section = Given { path: section.to_owned(), ..place };
         self.value(&section, key, &None, Some(valued))
     }
+}
+
+impl Compiler<'_> {
+    /// What the mission takes in place of `valued`; a fault, and nothing, where it cannot be taken.
+    fn overriding<Q: Quantity>(&mut self, path: &str, valued: &Valued<Q>) -> Option<Q> {
+        let given = *self.overrides.get(path)?;
+        self.overridden.insert(path.to_owned());
+        let text = &given.taken;
+        let taken = match text.parse::<Q>() {
+            Ok(taken) => taken,
+            Err(error) => {
+                self.faults.push(Fault::at(text, FaultKind::Unit, error.to_string()));
+                return None;
+            }
+        };
+        let [low, high] = override_range(valued);
+        if (low.si()..=high.si()).contains(&taken.si()) {
+            return Some(taken);
+        }
+        let unit = valued.text.split_once(' ').map_or("", |(_, unit)| unit);
+        let [low, high] = [low, high].map(|end| text_in(end, unit).unwrap_or_else(|| end.to_string()));
+        let message = format!("{path} {} is outside {low}..={high}", text.as_str());
+        self.faults.push(Fault::at(text, FaultKind::OutOfRange, message));
+        None
+    }
+
+    /// Every override must stand for one value that the world has and that has no key of its own.
+    fn check_overrides(&mut self, mission: &Mission) {
+        for (index, given) in mission.overrides.iter().enumerate() {
+            let key = given.key.as_str();
+            if mission.overrides[..index].iter().any(|other| other.key == given.key) {
+                let message = format!("{key} is overridden twice");
+                self.faults.push(Fault::at(&given.key, FaultKind::DuplicateName, message));
+            } else if self.assumptions.iter().any(|listed| listed.key == key) && !self.overridden.contains(key) {
+                let message = format!("{key} is a key of the mission");
+                let fault = Fault::at(&given.key, FaultKind::Conflict, message);
+                self.faults.push(fault.with_help("write the value there"));
+            } else if !self.overridden.contains(key) {
+                let near = nearest(key, self.assumptions.iter().map(|listed| listed.key.as_str()));
+                let help = near.map_or_else(
+                    || "the report of a run lists the values there are".to_owned(),
+                    |near| format!("did you mean {near:?}?"),
+                );
+                let message = format!("no value of the mission is called {key:?}");
+                self.faults.push(Fault::at(&given.key, FaultKind::UnknownName, message).with_help(help));
+            }
+        }
+    }
+}
+
+/// The values that an override may take: up to [`OVERRIDE_FACTOR_MAX`] times beyond the catalog's range, with its sign; a share stays
+/// one.
+fn override_range<Q: Quantity>(valued: &Valued<Q>) -> [Q; 2] {
+    let (low, high) = (valued.low.si(), valued.high.si());
+    let down = if low > 0.0 { low / OVERRIDE_FACTOR_MAX } else { low * OVERRIDE_FACTOR_MAX };
+    let up = if high > 0.0 { high * OVERRIDE_FACTOR_MAX } else { high / OVERRIDE_FACTOR_MAX };
+    let is_share = Q::DIMENSION == Ratio::DIMENSION && low >= 0.0 && high <= 1.0;
+    [down, if is_share { up.min(1.0) } else { up }].map(Q::from_si)
 }
 
 fn missing<S>(section: &Given<S>, key: &str) -> Fault {
@@ -333,7 +423,8 @@ impl Compiler<'_> {
         let coefficient = self.part(&part("temperature_coefficient"), &cell.temperature_coefficient);
         let areal = self.part(&part("areal_heat_capacity"), &cell.areal_heat_capacity);
         // Restated at the reference temperature of the kernel, 28 degC.
-        let offset = sunward_plant::power::CELL_REFERENCE_K - cell.reference_temperature.value.0;
+        let reference = self.part(&part("reference_temperature"), &cell.reference_temperature);
+        let offset = sunward_plant::power::CELL_REFERENCE_K - reference.0;
         let at_reference = 1.0 + coefficient.0 * offset;
         Some(world::Array {
             area,
@@ -467,15 +558,18 @@ impl Compiler<'_> {
             platform.and_then(|p| p.compute.count.as_ref()),
         )?;
         let path = |key: &str| format!("{}.accelerator.{key}", section.path);
-        let clock_floor = Ratio(part.minimum_clock.value / part.boost_clock.value);
-        Some(world::Compute {
+        let (minimum, boost) = (
+            self.part(&path("minimum_clock"), &part.minimum_clock),
+            self.part(&path("boost_clock"), &part.boost_clock),
+        );
+        let compute = world::Compute {
             count,
             bandwidth: self.part(&path("memory_bandwidth"), &part.memory_bandwidth),
             memory: self.part(&path("memory"), &part.memory),
             power: self.part(&path("power"), &part.power),
             idle_power: self.part(&path("idle_power"), &part.idle_power),
             memory_power_share: self.part(&path("memory_power_share"), &part.memory_power_share),
-            clock_floor,
+            clock_floor: Ratio(minimum / boost),
             voltage_floor: self.part(&path("voltage_floor_ratio"), &part.voltage_floor_ratio),
             throttle_temperature: self.part(&path("throttle_temperature"), &part.throttle_temperature),
             shutdown_temperature: self.part(&path("shutdown_temperature"), &part.shutdown_temperature),
@@ -488,7 +582,24 @@ impl Compiler<'_> {
             host_power: resolve!(self, site.compute, platform, host_power),
             host_idle_power: resolve!(self, site.compute, platform, host_idle_power),
             storage: resolve!(self, site.compute, platform, storage),
-        })
+        };
+        self.check_accelerator(section, &compute);
+        Some(compute)
+    }
+
+    /// What the catalog's parts keep among their values, overrides must keep too.
+    fn check_accelerator(&mut self, section: &Given<keys::Compute>, compute: &world::Compute) {
+        let world::Compute { idle_power, power, throttle_temperature, shutdown_temperature, clock_floor, .. } = compute;
+        let rules = [
+            (idle_power < power, format!("idle power {idle_power} is not below the full power of {power}")),
+            (
+                throttle_temperature < shutdown_temperature,
+                format!("throttle temperature {throttle_temperature} is not below shutdown at {shutdown_temperature}"),
+            ),
+            (clock_floor.0 < 1.0, format!("the lowest clock is {clock_floor} of the highest, and not below it")),
+        ];
+        let broken = rules.into_iter().filter(|(holds, _)| !holds);
+        self.faults.extend(broken.map(|(_, message)| Fault::at(section, FaultKind::Conflict, message)));
     }
 
     fn radio(&mut self, site: &Given<keys::Site>, platform: Option<&Platform>) -> (Radio, Watts) {
@@ -633,14 +744,7 @@ impl Compiler<'_> {
             let message = format!("no satellite is named {:?}", name.as_str());
             self.faults.push(Fault::at(name, FaultKind::UnknownName, message));
         }
-        let precision = match *job.precision {
-            keys::Precision::Bf16 => sunward_catalog::Precision::Bf16,
-            keys::Precision::Fp16 => sunward_catalog::Precision::Fp16,
-            keys::Precision::Fp8 => sunward_catalog::Precision::Fp8,
-            keys::Precision::Int8 => sunward_catalog::Precision::Int8,
-            keys::Precision::Fp32 => sunward_catalog::Precision::Fp32,
-        };
-        let peak = mission.sites.iter().map(|site| self.peak(site, precision)).collect();
+        let peak = mission.sites.iter().map(|site| self.peak(site, *job.precision)).collect();
         let (demand, utilisation, accelerators) = demand(&job.work);
         Job {
             name: job.name.to_string(),
@@ -658,13 +762,28 @@ impl Compiler<'_> {
         }
     }
 
-    fn peak(&self, site: &keys::Site, precision: sunward_catalog::Precision) -> Option<sunward_units::FlopsPerSecond> {
+    /// The peak rate of a site's accelerator, listed once however many jobs ask for it.
+    fn peak(&mut self, site: &Given<keys::Site>, precision: keys::Precision) -> Option<sunward_units::FlopsPerSecond> {
+        let (precision, word) = match precision {
+            keys::Precision::Bf16 => (sunward_catalog::Precision::Bf16, "bf16"),
+            keys::Precision::Fp16 => (sunward_catalog::Precision::Fp16, "fp16"),
+            keys::Precision::Fp8 => (sunward_catalog::Precision::Fp8, "fp8"),
+            keys::Precision::Int8 => (sunward_catalog::Precision::Int8, "int8"),
+            keys::Precision::Fp32 => (sunward_catalog::Precision::Fp32, "fp32"),
+        };
         let of_platform = || {
             let platform = self.catalog.platform(site.platform.as_ref()?.as_str()).ok()?;
             Some(platform.compute.accelerator.as_ref()?.value.clone())
         };
         let name = site.compute.accelerator.as_ref().map(|given| given.to_string()).or_else(of_platform)?;
-        Some(self.catalog.accelerator(&name).ok()?.peak.of(precision)?.value)
+        let valued = self.catalog.accelerator(&name).ok()?.peak.of(precision)?;
+        let path = format!("{}.compute.accelerator.peak.{word}", site.path);
+        if let Some(&known) = self.peaks.get(&path) {
+            return Some(known);
+        }
+        let rate = self.part(&path, valued);
+        self.peaks.insert(path, rate);
+        Some(rate)
     }
 
     /// A job must fit at least one satellite it may run on: its number format, its memory, its accelerators.

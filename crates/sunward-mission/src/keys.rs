@@ -29,6 +29,8 @@ section! {
         environment: Given<Environment>,
         /// What the record keeps.
         record: Given<Recording>,
+        /// Values of catalog parts to be taken otherwise, for a what-if or a study.
+        overrides "override": Many<Override> or "every part as the catalog has it",
     }
 }
 
@@ -606,6 +608,16 @@ section! {
     }
 }
 
+section! {
+    /// A value of a catalog part, taken otherwise in this mission.
+    pub struct Override {
+        /// The value as the run's list of assumptions names it, such as `site[0].array.cell.efficiency`; one that has no key of its own.
+        key: Given<String>,
+        /// What to take, with its unit: `"31 %"`; at most ten times below or above the catalog's range.
+        taken "value": Given<String>,
+    }
+}
+
 items!(
     Keys,
     Header,
@@ -630,6 +642,7 @@ items!(
     Environment,
     Recording,
     Executed,
+    Override,
 );
 
 /// A mission as it was written: typed, within range, without contradictions; nothing is looked up yet.

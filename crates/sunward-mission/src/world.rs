@@ -351,12 +351,25 @@ pub struct Assumption {
     pub low: Option<String>,
     /// Highest plausible value, where one is known.
     pub high: Option<String>,
+    /// The same as numbers; none for a word or a count.
+    pub numbers: Option<Numbers>,
     /// Source and date; "mission" where the mission gave the value.
     pub source: String,
     /// "published", "measured", "derived", "assumption" or "given".
     pub kind: String,
     /// Why this value and this range.
     pub reason: String,
+}
+
+/// A resolved quantity as numbers in SI, to the last digit.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Numbers {
+    /// What it measures, in words.
+    pub dimension: &'static str,
+    /// The value.
+    pub value: f64,
+    /// Lowest and highest plausible value, where they are known.
+    pub range: Option<[f64; 2]>,
 }
 
 impl World {

@@ -351,3 +351,70 @@ fn data_that_cannot_be_counted_is_refused() {
 
 /// A cache so small that any number of tokens fits the memory.
 const MEMORY: (&str, &str) = ("\"106 kB\"", "\"1 bit\"");
+
+fn overridden(pairs: &[(&str, &str)]) -> Result<World, Faults> {
+    let each = pairs.iter().map(|(key, value)| format!("\n[[override]]\nkey = {key:?}\nvalue = {value:?}\n"));
+    compiled(&format!("{TWO}{}", each.collect::<String>()))
+}
+
+/// What is overridden changes, what is not stays, and the list of assumptions says who gave the value.
+#[test]
+fn an_override_takes_the_place_of_a_parts_value() {
+    let plain = compiled(TWO).unwrap();
+    let world = overridden(&[
+        ("site[0].compute.accelerator.power", "0.4 kW"),
+        ("site[0].compute.accelerator.peak.bf16", "700 TFLOP/s"),
+        ("site[1].array.cell.temperature_coefficient", "-0.3 %/K"),
+    ])
+    .unwrap();
+    assert_eq!(world.designs[0].compute.power.0, 400.0);
+    assert_eq!(world.jobs[0].peak[0].map(|rate| rate.0), Some(700e12));
+    assert_eq!(world.jobs[2].peak[0], world.jobs[0].peak[0], "every job of that precision");
+    assert_eq!(world.jobs[0].peak[1], plain.jobs[0].peak[1], "the other satellite's");
+    assert_eq!(world.designs[0].array, plain.designs[0].array);
+    assert!(world.designs[1].array.temperature_coefficient.0 < plain.designs[1].array.temperature_coefficient.0);
+    let listed = |world: &World, key: &str| {
+        let all: Vec<_> = world.assumptions.iter().filter(|listed| listed.key == key).cloned().collect();
+        assert_eq!(all.len(), 1, "{key}: {all:?}");
+        all[0].clone()
+    };
+    let key = "site[0].compute.accelerator.power";
+    let (before, after) = (listed(&plain, key), listed(&world, key));
+    assert_eq!((after.kind.as_str(), after.numbers.unwrap().value), ("given", 400.0));
+    let numbers = before.numbers.unwrap();
+    assert_eq!((numbers.dimension, numbers.value), ("power", plain.designs[0].compute.power.0));
+    let [low, high] = numbers.range.unwrap();
+    assert!(before.kind != "given" && low <= numbers.value && numbers.value <= high);
+    assert_ne!(plain.mission_hash, world.mission_hash);
+}
+
+#[test]
+fn an_override_that_cannot_be_is_refused_with_its_reason() {
+    let refused = |key: &str, value: &str| {
+        let faults = overridden(&[(key, value)]).unwrap_err();
+        let fault = &faults.all()[0];
+        assert_eq!(faults.all().len(), 1, "{}", faults.to_text());
+        (fault.kind, fault.path.clone(), format!("{} ({})", fault.message, fault.help.clone().unwrap_or_default()))
+    };
+    let (kind, path, told) = refused("site[0].array.cell.eficiency", "31 %");
+    assert_eq!((kind, path.as_str()), (FaultKind::UnknownName, "override[0].key"));
+    assert!(told.contains("did you mean \"site[0].array.cell.efficiency\"?"), "{told}");
+    let (kind, path, told) = refused("site[0].array.cell.efficiency", "31 W");
+    assert_eq!((kind, path.as_str()), (FaultKind::Unit, "override[0].value"));
+    assert!(told.contains("\"W\" is not a unit of ratio"), "{told}");
+    let (kind, _, told) = refused("site[0].array.cell.efficiency", "101 %");
+    assert_eq!(kind, FaultKind::OutOfRange);
+    assert!(told.starts_with("site[0].array.cell.efficiency 101 % is outside ") && told.contains("..=100 %"), "{told}");
+    let (kind, _, told) = refused("site[0].compute.accelerator.power", "350 kW");
+    assert_eq!(kind, FaultKind::OutOfRange, "{told}");
+    assert_eq!(refused("site[0].array.cell.temperature_coefficient", "0.2 %/K").0, FaultKind::OutOfRange);
+    let (kind, path, told) = refused("site[0].array.area", "2 m2");
+    assert_eq!((kind, path.as_str()), (FaultKind::Conflict, "override[0].key"));
+    assert!(told.contains("is a key of the mission (write the value there)"), "{told}");
+    let (kind, path, told) = refused("site[0].compute.accelerator.throttle_temperature", "120 degC");
+    assert_eq!((kind, path.as_str()), (FaultKind::Conflict, "site[0].compute"));
+    assert!(told.contains("is not below shutdown"), "{told}");
+    let key = "site[0].array.cell.efficiency";
+    let twice = overridden(&[(key, "31 %"), (key, "30 %")]).unwrap_err();
+    assert_eq!(twice.all()[0].kind, FaultKind::DuplicateName);
+}

@@ -200,7 +200,6 @@ macro_rules! quantity {
     ($(#[$doc:meta])* $name:ident, $dimension:literal, [$($units:tt)+]) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, serde::Serialize, serde::Deserialize)]
-        #[serde(transparent)]
         #[repr(transparent)]
         pub struct $name(
             /// The raw value in SI.

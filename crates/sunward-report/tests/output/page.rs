@@ -11,6 +11,7 @@ fn assumptions() -> Vec<Assumption> {
         value: value.to_owned(),
         low: low.map(str::to_owned),
         high: high.map(str::to_owned),
+        numbers: None,
         source: "Gilmore, Spacecraft Thermal Control Handbook, 2002, table 4.2 & maker's sheet".to_owned(),
         kind: kind.to_owned(),
         reason: String::new(),

@@ -43,7 +43,7 @@ const ONE_VALUE: [&str; 3] = [
 ];
 
 /// Other values where the rule of [`other`] gives none that is allowed.
-const CHOSEN: [(&str, &str); 21] = [
+const CHOSEN: [(&str, &str); 23] = [
     ("job[].executed.heads", "4"),
     ("job[].executed.text", "broken.toml"),
     ("job[].executed.width", "24"),
@@ -52,6 +52,8 @@ const CHOSEN: [(&str, &str); 21] = [
     ("job[].weight_bits", "16"),
     ("mission.start", "2026-07-26T15:00:00Z"),
     ("mission.step", "120 s"),
+    ("override[].key", "site[1].array.cell.efficiency"),
+    ("override[].value", "25 %"),
     ("record.sites[]", "shell-4"),
     ("site[].array.cell", "silicon-leo"),
     ("site[].compute.accelerator", "b200"),
