@@ -20,7 +20,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 use sunward_astro::time::{Instant, Span};
-use sunward_sim::record::{Direction, FleetTrack, Header, Record, Track};
+use sunward_sim::record::{Delay, Direction, FleetTrack, Header, Record, Track};
 use sunward_units::{Grays, Quantity};
 
 use crate::ReportError;
@@ -137,7 +137,21 @@ fn jobs_table(record: &Record) -> Table {
     table.instant_lists("loss_time", jobs.iter().map(|job| job.loss.iter().map(|point| point.0)));
     table.count_lists("loss_step", jobs.iter().map(|job| job.loss.iter().map(|point| point.1)));
     table.number_lists("loss", "1", jobs.iter().map(|job| job.loss.iter().map(|point| point.2)));
-    table.number_lists("latency", "s", jobs.iter().map(|job| job.latency.iter().map(|latency| latency.0)));
+    type Part = fn(&Delay) -> Span;
+    let parts: [(&str, Part); 5] = [
+        ("latency", Delay::total),
+        ("latency_light", |delay| delay.light),
+        ("latency_contact", |delay| delay.contact),
+        ("latency_queue", |delay| delay.queue),
+        ("latency_compute", |delay| delay.compute),
+    ];
+    for (name, part) in parts {
+        table.number_lists(
+            name,
+            "s",
+            jobs.iter().map(|job| job.delays.iter().map(move |delay| part(delay).seconds().0)),
+        );
+    }
     table.text("proxy", jobs.iter().map(|job| job.proxy.as_deref()));
     table
 }

@@ -6,16 +6,15 @@ use sunward_sim::record::{Event, EventKind, Record};
 use sunward_sim::summary::Summary;
 
 use crate::html::main_bound;
-use crate::text::{count, duration, energy, grouped, percent, plural, prefixed, residual, state_word, temperature};
+use crate::text::{
+    LATENCY_HEADINGS, count, duration, energy, grouped, latency_rows, percent, plural, prefixed, residual, state_word,
+    temperature,
+};
 
 /// The summary as aligned text without colour, two columns wide.
 #[must_use]
 pub fn summary_table(summary: &Summary) -> String {
-    let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY);
-    for part in [TableComponent::HorizontalLines, TableComponent::MiddleIntersections] {
-        table.remove_style(part);
-    }
+    let mut table = plain_table();
     table.set_header([
         summary.header.mission.clone(),
         format!("{} from {:.0}", duration(summary.duration), summary.header.start),
@@ -26,18 +25,26 @@ pub fn summary_table(summary: &Summary) -> String {
     if let Some(values) = table.column_mut(1) {
         values.set_cell_alignment(CellAlignment::Right);
     }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    lines.join("\n")
+    lines(&table).join("\n")
 }
 
-/// One line a job, and below it the last text that came down from it.
-#[must_use]
-pub fn jobs_table(record: &Record) -> String {
+fn plain_table() -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY);
     for part in [TableComponent::HorizontalLines, TableComponent::MiddleIntersections] {
         table.remove_style(part);
     }
+    table
+}
+
+fn lines(table: &Table) -> Vec<String> {
+    table.lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// One line a job, where the time of requests and images went, and the last text that came down from each.
+#[must_use]
+pub fn jobs_table(record: &Record) -> String {
+    let mut table = plain_table();
     table.set_header(["job", "kind", "state", "done", "made", "down", "lost", "busy"]);
     for job in &record.jobs {
         table.add_row([
@@ -51,7 +58,8 @@ pub fn jobs_table(record: &Record) -> String {
             duration(job.busy),
         ]);
     }
-    let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    let mut lines = lines(&table);
+    lines.extend(latency_table(record));
     for (index, job) in record.jobs.iter().enumerate() {
         lines.extend(job.proxy.iter().map(|proxy| format!("{}: {proxy}", job.name)));
         lines.extend(last_text(record, index as u32).map(|text| format!("{}, {text}", job.name)));
@@ -59,11 +67,26 @@ pub fn jobs_table(record: &Record) -> String {
     lines.join("\n")
 }
 
+/// Latency of requests and images and what it is made of; no line where nothing was delivered.
+fn latency_table(record: &Record) -> Vec<String> {
+    let mut table = plain_table();
+    table.set_header(LATENCY_HEADINGS);
+    let rows: Vec<Vec<String>> = latency_rows(&record.jobs).collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    table.add_rows(rows);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    lines(&table)
+}
+
 /// The last text of a job that reached the ground, with its delays.
 fn last_text(record: &Record, job: u32) -> Option<String> {
     let of_job = |event: &&Event| event.kind == EventKind::Sample && event.job == Some(job);
     let texts = record.events.iter().rev().filter(of_job);
-    texts.map(|event| event.detail.clone()).find(|detail| !detail.starts_with("(waited"))
+    texts.map(|event| event.detail.clone()).find(|detail| !detail.starts_with("(light"))
 }
 
 fn rows(summary: &Summary) -> Vec<(&'static str, String)> {

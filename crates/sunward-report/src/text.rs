@@ -1,7 +1,7 @@
 //! Numbers and names as a person reads them.
 
 use sunward_astro::time::Instant;
-use sunward_sim::record::{EventKind, JobState};
+use sunward_sim::record::{EventKind, JobOutcome, JobState};
 use sunward_units::{Joules, Kelvin, Ratio, Seconds, significant};
 
 /// "241.9" with "kW" for 241,900 and "W": the largest decimal prefix that leaves at least 1 before the point.
@@ -52,11 +52,11 @@ pub(crate) fn percent(ratio: Ratio) -> String {
     format!("{:.1} %", ratio.0 * 100.0)
 }
 
-/// "7 d", "3.2 h", "45 s".
+/// "7 d", "3.2 h", "45 s", "6.3 ms".
 pub(crate) fn duration(duration: Seconds) -> String {
-    let unit =
-        [(86_400.0, "d"), (3600.0, "h"), (60.0, "min")].into_iter().find(|(seconds, _)| duration.0.abs() >= *seconds);
-    let (seconds, name) = unit.unwrap_or((1.0, "s"));
+    const UNITS: [(f64, &str); 4] = [(86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s")];
+    let unit = UNITS.into_iter().find(|(seconds, _)| duration.0.abs() >= *seconds);
+    let (seconds, name) = unit.unwrap_or(if duration.0 == 0.0 { UNITS[3] } else { (1e-3, "ms") });
     format!("{} {name}", significant(duration.0 / seconds, 3))
 }
 
@@ -159,6 +159,21 @@ pub(crate) fn state_word(state: JobState) -> &'static str {
     }
 }
 
+/// Headings of [`latency_rows`].
+pub(crate) const LATENCY_HEADINGS: [&str; 8] =
+    ["latency of", "median", "95 %", "mean", "= light", "+ contact", "+ queue", "+ compute"];
+
+/// Latency and its mean parts of every job that has delivered requests or images.
+pub(crate) fn latency_rows(jobs: &[JobOutcome]) -> impl Iterator<Item = Vec<String>> + '_ {
+    jobs.iter().filter_map(|job| {
+        let all = &job.latency;
+        let means = [all.total, all.light, all.contact, all.queue, all.compute].map(|spread| spread.mean);
+        let values = [all.total.median, all.total.p95].into_iter().chain(means);
+        let values = values.map(|value| value.map(duration)).collect::<Option<Vec<_>>>()?;
+        Some(std::iter::once(job.name.clone()).chain(values).collect())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,6 +189,8 @@ mod tests {
         assert_eq!(percent(Ratio(0.3625)), "36.2 %");
         assert_eq!(duration(Seconds(604_800.0)), "7 d");
         assert_eq!(duration(Seconds(45.0)), "45 s");
+        assert_eq!(duration(Seconds(6.3e-3)), "6.3 ms");
+        assert_eq!(duration(Seconds(0.0)), "0 s");
         assert_eq!(
             [604_800.0, 3600.0, 90.0, 0.0].map(|s| spelled(Seconds(s))),
             ["7 days", "1 hour", "1.5 minutes", "0 seconds"]

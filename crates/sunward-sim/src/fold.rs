@@ -149,7 +149,12 @@ impl<'w> Folder<'w> {
         }
         transfers.sort_by_key(|transfer| (transfer.begin, transfer.site, transfer.job));
         count_jobs(&mut summary.work, &jobs, world.end());
-        let listed = jobs.iter().map(|job| JobOutcome { history: Vec::new(), loss: Vec::new(), ..job.clone() });
+        let listed = jobs.iter().map(|job| JobOutcome {
+            history: Vec::new(),
+            loss: Vec::new(),
+            delays: Vec::new(),
+            ..job.clone()
+        });
         summary.jobs = listed.collect();
         let record = Record {
             header: header(world),

@@ -1,12 +1,13 @@
 //! A job while it lives on a site: what is at hand, what is done, what its latencies are.
 
-use sunward_astro::time::Instant;
+use sunward_astro::time::{Instant, Span};
 use sunward_mission::world::{Compute, Job};
 use sunward_units::{Bits, Flops, Ratio, Seconds};
-use sunward_work::payload::{Modelled, Payload, PayloadError};
+use sunward_work::payload::{Modelled, Payload, PayloadError, Progress, Upset};
 use sunward_work::roofline::{Machine, UnitTime};
 
-use crate::record::{JobOutcome, JobState};
+use crate::latency::{Passage, Work, whole};
+use crate::record::{JobOutcome, JobState, Latency};
 
 /// Makes the payload of a job: the seam at which a real network takes the modelled one's place.
 pub type PayloadFactory<'a> = dyn Fn(u32, &Job) -> Result<Box<dyn Payload>, PayloadError> + Sync + 'a;
@@ -21,48 +22,6 @@ pub fn modelled(_index: u32, job: &Job) -> Result<Box<dyn Payload>, PayloadError
         _ => None,
     };
     Ok(Box::new(Modelled::new(job.demand.work_per_unit(), sample)))
-}
-
-/// Units counted over time, so that the latency of each can be told from where the counts stand.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Tally {
-    total: f64,
-    points: Vec<(Instant, f64)>,
-}
-
-impl Tally {
-    pub(crate) fn add(&mut self, at: Instant, units: f64) {
-        if units > 0.0 {
-            self.total += units;
-            self.points.push((at, self.total));
-        }
-    }
-
-    pub(crate) fn total(&self) -> f64 {
-        self.total
-    }
-
-    /// When unit number `unit` (from 0, fractions allowed) was counted.
-    fn when(&self, unit: f64) -> Option<Instant> {
-        let index = self.points.partition_point(|&(_, total)| total <= unit);
-        self.points.get(index).map(|&(at, _)| at)
-    }
-}
-
-/// Latencies told of a job at most; more units than that are sampled at equal shares.
-const LATENCIES_MAX: f64 = 1000.0;
-
-/// First in, first out: the latency of a unit is its delivery less its arrival.
-pub(crate) fn latencies(arrived: &Tally, delivered: &Tally) -> Vec<Seconds> {
-    let count = delivered.total.floor().min(LATENCIES_MAX);
-    let unit = |index: f64| (index + 0.5) / count * delivered.total.floor();
-    let latency = |index: u64| {
-        let unit = unit(index as f64);
-        Some((delivered.when(unit)? - arrived.when(unit)?).seconds())
-    };
-    let mut all: Vec<Seconds> = (0..count as u64).filter_map(latency).collect();
-    all.sort_by(|a, b| a.0.total_cmp(&b.0));
-    all
 }
 
 /// A job on its site.
@@ -82,8 +41,12 @@ pub(crate) struct JobRun {
     since_save_s: f64,
     save_every_s: Option<f64>,
     pub(crate) checkpoints: u64,
-    pub(crate) arrived: Tally,
-    pub(crate) delivered: Tally,
+    /// Its units from arrival to delivery.
+    pub(crate) passage: Passage,
+    /// Requests that come on board, and when: for the steps that begin after it.
+    landing: Vec<(Instant, u64)>,
+    /// Units that the rate of arrival has made, the one in the making included.
+    pub(crate) made: f64,
     pub(crate) outcome: JobOutcome,
 }
 
@@ -105,8 +68,9 @@ impl JobRun {
             since_save_s: 0.0,
             save_every_s: job.demand.checkpoint_interval().map(|interval| interval.0),
             checkpoints: 0,
-            arrived: Tally::default(),
-            delivered: Tally::default(),
+            passage: Passage::new(job.demand.batch()),
+            landing: Vec::new(),
+            made: 0.0,
             outcome,
         }
     }
@@ -122,13 +86,43 @@ impl JobRun {
         open && self.input_on_board && self.at_hand > 0.0
     }
 
-    /// Spends `units` worth of work. Returns what the payload made of it.
+    /// Requests have come on board; they can be computed in steps that begin after `at`.
+    pub(crate) fn board(&mut self, at: Instant, units: u64, light: Span) {
+        self.passage.boarded(at, units, light);
+        self.landing.push((at, units));
+    }
+
+    /// Takes to hand what has come on board before a step that begins at `begin`.
+    pub(crate) fn take_to_hand(&mut self, begin: Instant) {
+        let at_hand = &mut self.at_hand;
+        self.landing.retain(|&(at, units)| {
+            *at_hand += if at <= begin { units as f64 } else { 0.0 };
+            at > begin
+        });
+    }
+
+    /// Units on board that wait to be computed.
+    pub(crate) fn on_board(&self) -> f64 {
+        self.at_hand + self.landing.iter().map(|&(_, units)| units as f64).sum::<f64>()
+    }
+
+    /// Units that arrive while the rate of arrival makes `more`, whole ones only.
+    pub(crate) fn make(&mut self, more: f64) -> u64 {
+        let before = whole(self.made);
+        self.made += more;
+        whole(self.made) - before
+    }
+
+    /// Spends `units` worth of work between two instants. Returns what the payload made of it, and the units it completed: the number of
+    /// the first, and how many.
     pub(crate) fn advance(
         &mut self,
         units: f64,
-        upsets: &[sunward_work::payload::Upset],
-    ) -> Result<sunward_work::payload::Progress, PayloadError> {
+        (begin, end): (Instant, Instant),
+        upsets: &[Upset],
+    ) -> Result<(Progress, u64, u64), PayloadError> {
         let progress = self.payload.advance(Flops(units * self.flop_per_unit), upsets)?;
+        let before = self.units;
         self.at_hand = (self.at_hand - units).max(0.0);
         self.units += units;
         if let Some(total) = self.units_total {
@@ -136,8 +130,10 @@ impl JobRun {
             if total - self.units <= 1e-9 * total {
                 (self.units, self.at_hand) = (total, 0.0);
             }
+        } else if units > 0.0 {
+            self.passage.worked(Work { from: before, to: self.units, begin, end });
         }
-        Ok(progress)
+        Ok((progress, whole(before), whole(self.units) - whole(before)))
     }
 
     /// Writes a checkpoint when `dt_s` more seconds of work make one due and the step was `sound`; tells whether it did.
@@ -151,15 +147,19 @@ impl JobRun {
         due
     }
 
-    /// Goes back to the last checkpoint; returns the operations thrown away.
+    /// Goes back to the last checkpoint, or to the last whole unit; returns the operations thrown away.
     pub(crate) fn roll_back(&mut self) -> Result<Flops, PayloadError> {
-        if self.save_every_s.is_none() {
-            return Ok(Flops::ZERO);
-        }
-        self.payload.restore(&self.saved)?;
-        let lost = self.units - self.saved_units;
+        let stands = if self.save_every_s.is_some() {
+            self.payload.restore(&self.saved)?;
+            self.saved_units
+        } else {
+            self.payload.restart()?;
+            (whole(self.units) as f64).min(self.units)
+        };
+        self.passage.undo(stands);
+        let lost = self.units - stands;
         self.at_hand += lost;
-        (self.units, self.since_save_s) = (self.saved_units, 0.0);
+        (self.units, self.since_save_s) = (stands, 0.0);
         Ok(Flops(lost * self.flop_per_unit))
     }
 
@@ -170,15 +170,16 @@ impl JobRun {
         self.outcome.work = Flops(self.units * self.flop_per_unit);
         self.outcome.progress = Ratio(match total {
             Some(total) => self.units / total,
-            None => self.units / self.arrived.total().max(self.units).max(f64::MIN_POSITIVE),
+            None => self.units / (self.passage.arrived_total() as f64).max(self.units).max(f64::MIN_POSITIVE),
         });
         self.outcome.units_delivered = match (total, self.outcome.delivered) {
             (Some(total), Some(_)) => total,
             (Some(_), None) => 0.0,
-            (None, _) => self.delivered.total().min(self.units),
+            (None, _) => self.passage.delivered_total() as f64,
         };
-        self.outcome.latency = latencies(&self.arrived, &self.delivered);
         self.outcome.state = self.state();
+        self.outcome.delays = self.passage.delays();
+        self.outcome.latency = Latency::of(&self.outcome.delays);
         self.outcome
     }
 
@@ -213,7 +214,8 @@ pub(crate) fn waiting(job: &Job) -> JobOutcome {
         busy: Seconds::ZERO,
         history: Vec::new(),
         loss: Vec::new(),
-        latency: Vec::new(),
+        latency: Latency::default(),
+        delays: Vec::new(),
         proxy: None,
     }
 }
@@ -243,11 +245,11 @@ pub(crate) enum Cargo {
     /// A job's input.
     Input,
     /// Requests that arrived on the ground.
-    Requests(f64),
+    Requests(u64),
     /// A job's last output.
     Result,
-    /// Results of so many units.
-    Units(f64),
+    /// Results of so many units, from one on.
+    Units { first: u64, count: u64 },
     /// A text or a measurement.
     Sample(Option<String>),
 }
@@ -260,30 +262,4 @@ pub(crate) struct Item {
     pub(crate) size: Bits,
     /// When it was ready to be sent.
     pub(crate) ready: Instant,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(second: i64) -> Instant {
-        Instant(second * 1_000_000_000)
-    }
-
-    #[test]
-    fn latency_is_delivery_less_arrival_first_in_first_out() {
-        let (mut arrived, mut delivered) = (Tally::default(), Tally::default());
-        arrived.add(at(0), 2.0);
-        arrived.add(at(10), 2.0);
-        delivered.add(at(100), 1.0);
-        delivered.add(at(200), 2.0);
-        assert_eq!(latencies(&arrived, &delivered), vec![Seconds(100.0), Seconds(190.0), Seconds(200.0)]);
-    }
-
-    #[test]
-    fn nothing_delivered_has_no_latency() {
-        let mut arrived = Tally::default();
-        arrived.add(at(0), 5.0);
-        assert!(latencies(&arrived, &Tally::default()).is_empty());
-    }
 }

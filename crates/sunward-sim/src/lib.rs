@@ -10,6 +10,7 @@ pub mod build;
 mod environment;
 mod fold;
 mod job;
+mod latency;
 mod plan;
 pub mod plant;
 pub mod record;

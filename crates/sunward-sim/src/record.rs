@@ -3,6 +3,9 @@
 //! A fleet too large to store keeps the chosen sites in full ([`Track`]) and everything else as per-step aggregates
 //! ([`FleetTrack`]). All instants are integers; all quantities are SI.
 
+use std::fmt;
+use std::ops::Add;
+
 use serde::Serialize;
 use sunward_astro::time::{Instant, Span};
 use sunward_units::{
@@ -260,6 +263,103 @@ pub enum JobState {
     Delivered,
 }
 
+/// Where the time of one request or image went, without remainder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Delay {
+    /// Light time, up and down.
+    pub light: Span,
+    /// Waiting for a station, up and down.
+    pub contact: Span,
+    /// Waiting on board for the accelerators, and for a link while a station serves the site, transmission included.
+    pub queue: Span,
+    /// At work.
+    pub compute: Span,
+}
+
+impl Delay {
+    /// From arrival to delivery.
+    #[must_use]
+    pub fn total(&self) -> Span {
+        self.light + self.contact + self.queue + self.compute
+    }
+}
+
+impl Add for Delay {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            light: self.light + other.light,
+            contact: self.contact + other.contact,
+            queue: self.queue + other.queue,
+            compute: self.compute + other.compute,
+        }
+    }
+}
+
+impl fmt::Display for Delay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |span: Span| match span.seconds().0 {
+            short if short < 1.0 => format!("{:.1} ms", short * 1e3),
+            some if some < 100.0 => format!("{some:.1} s"),
+            long => format!("{:.1} min", long / 60.0),
+        };
+        write!(f, "light {}, wait for contact {}, queue {}", text(self.light), text(self.contact), text(self.queue))?;
+        if self.compute == Span(0) { Ok(()) } else { write!(f, ", compute {}", text(self.compute)) }
+    }
+}
+
+/// Mean and quantiles of one part of the latency; none before anything is delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Spread {
+    /// Mean.
+    pub mean: Option<Seconds>,
+    /// Half are no longer.
+    pub median: Option<Seconds>,
+    /// 95 % are no longer.
+    pub p95: Option<Seconds>,
+}
+
+/// Latency of a job's units and its parts, whose means sum to the mean of the total.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Latency {
+    /// From arrival to delivery.
+    pub total: Spread,
+    /// Light time.
+    pub light: Spread,
+    /// Waiting for contact.
+    pub contact: Spread,
+    /// Waiting for accelerators and links.
+    pub queue: Spread,
+    /// At work.
+    pub compute: Spread,
+}
+
+impl Latency {
+    /// Of these delays.
+    #[must_use]
+    pub fn of(delays: &[Delay]) -> Self {
+        Self {
+            total: Spread::of(delays, Delay::total),
+            light: Spread::of(delays, |delay| delay.light),
+            contact: Spread::of(delays, |delay| delay.contact),
+            queue: Spread::of(delays, |delay| delay.queue),
+            compute: Spread::of(delays, |delay| delay.compute),
+        }
+    }
+}
+
+impl Spread {
+    /// Mean, and quantiles at the nearest rank.
+    fn of(delays: &[Delay], part: impl Fn(&Delay) -> Span) -> Self {
+        let mut all: Vec<Span> = delays.iter().map(part).collect();
+        all.sort_unstable();
+        let rank = |share: f64| Some(all.get(((share * all.len() as f64).ceil() as usize).max(1) - 1)?.seconds());
+        let sum: i128 = all.iter().map(|span| i128::from(span.0)).sum();
+        let mean = (!all.is_empty()).then(|| Seconds(sum as f64 / 1e9 / all.len() as f64));
+        Self { mean, median: rank(0.5), p95: rank(0.95) }
+    }
+}
+
 /// The outcome of one job.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JobOutcome {
@@ -299,8 +399,11 @@ pub struct JobOutcome {
     pub history: Vec<(Instant, f64)>,
     /// Loss measured by a real payload: (instant, step, loss). Empty for a modelled one.
     pub loss: Vec<(Instant, u64, f64)>,
-    /// Latencies of served requests or delivered images, in seconds, sorted.
-    pub latency: Vec<Seconds>,
+    /// From a request's or an image's arrival until its result is delivered; nothing for training.
+    pub latency: Latency,
+    /// Delays of delivered requests or images, sorted by their sum: of all, or of an even share if there are many.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub delays: Vec<Delay>,
     /// What stands for what when a payload runs by proxy.
     pub proxy: Option<String>,
 }

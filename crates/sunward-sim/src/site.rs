@@ -18,6 +18,7 @@ use sunward_work::roofline::UnitTime;
 use crate::blueprint::{SitePlan, Slot};
 use crate::environment::SiteSky;
 use crate::job::{Cargo, Item, JobRun, PayloadFactory, accelerators, unit_time};
+use crate::latency::{Contacts, Landing};
 use crate::plant::{Command, Flow};
 use crate::record::{Bound, Direction, Event, EventKind, Transfer};
 use crate::traffic::{Opening, Queue};
@@ -78,6 +79,7 @@ pub(crate) struct SiteRun<'w> {
     pub(crate) down: Queue,
     slots: Vec<Slot>,
     next_slot: usize,
+    contacts: Contacts,
     power_cap_w: f64,
     work_in_shadow: bool,
     blocked_until: Instant,
@@ -114,6 +116,7 @@ impl<'w> SiteRun<'w> {
             down: Queue::default(),
             slots: Vec::new(),
             next_slot: 0,
+            contacts: Contacts::default(),
             power_cap_w: 0.0,
             work_in_shadow: true,
             blocked_until: world.start,
@@ -160,6 +163,7 @@ impl<'w> SiteRun<'w> {
         let dt_s = (end - begin).seconds().0;
         self.note = StepNote { bound: Bound::Demand, job: None, work: Flops::ZERO, down: Bits::ZERO, up: Bits::ZERO };
         self.active.clear();
+        self.jobs.iter_mut().for_each(|run| run.take_to_hand(begin));
         self.note.bound = self.waiting_reason(begin);
         let mut command = self.idle_command();
         if !self.work_in_shadow && sky.array_irradiance[row] <= 0.0 {
@@ -192,7 +196,7 @@ impl<'w> SiteRun<'w> {
 
     /// Whether units of a job wait on the ground.
     fn requests_wait(&self, run: &JobRun) -> bool {
-        run.arrived.total() > run.units + run.at_hand + 0.5 && !self.up.is_empty()
+        run.passage.arrived_total() as f64 > run.units + run.on_board() + 0.5 && !self.up.is_empty()
     }
 
     /// Shares the step among the jobs that can run, by rank: each takes the time its work at hand needs at full clock, the next
@@ -270,36 +274,38 @@ impl<'w> SiteRun<'w> {
                 continue;
             }
             let units = match &job.demand {
-                Demand::Imagery(imagery) if imagery.daylight_only && sky.sun_zenith_cosine[row] <= 0.0 => 0.0,
-                Demand::Imagery(_) => per_second * dt_s,
-                _ => Stream::new(self.world.seed, run.index, Purpose::Demand).poisson(step, per_second * dt_s) as f64,
+                Demand::Imagery(imagery) if imagery.daylight_only && sky.sun_zenith_cosine[row] <= 0.0 => 0,
+                Demand::Imagery(_) => self.jobs[slot].make(per_second * dt_s),
+                _ => Stream::new(self.world.seed, run.index, Purpose::Demand).poisson(step, per_second * dt_s),
             };
             self.admit(slot, units, now);
         }
     }
 
     /// Takes units in: up through the link if they come from the ground, into the store if there is room.
-    fn admit(&mut self, slot: usize, units: f64, now: Instant) {
-        if units <= 0.0 {
+    fn admit(&mut self, slot: usize, units: u64, now: Instant) {
+        if units == 0 {
             return;
         }
         let run = &self.jobs[slot];
         let (index, priority) = (run.index, run.priority);
         let demand = &self.world.jobs[index as usize].demand;
-        let up = demand.input_per_unit() * units;
+        let up = demand.input_per_unit() * units as f64;
         if up.0 > 0.0 {
-            self.jobs[slot].arrived.add(now, units);
+            self.jobs[slot].passage.arrived(now, units);
             self.up.push(Item { job: index, cargo: Cargo::Requests(units), size: up, ready: now }, priority);
             return;
         }
-        let size = demand.stored_per_unit() * units;
+        let size = demand.stored_per_unit() * units as f64;
         let room = (self.design.compute.storage - self.stored()).max(Bits::ZERO);
-        let taken = if size > room { (units * (room / size)).floor() } else { units };
-        self.totals.dropped += size * (1.0 - taken / units);
-        let units = taken;
+        let taken = if size > room { (units as f64 * (room / size)).floor() as u64 } else { units };
+        self.totals.dropped += size * (1.0 - taken as f64 / units as f64);
         let run = &mut self.jobs[slot];
-        run.arrived.add(now, units);
-        run.at_hand += units;
+        if taken > 0 {
+            run.passage.arrived(now, taken);
+            run.passage.boarded(now, taken, Span(0));
+            run.at_hand += taken as f64;
+        }
     }
 
     /// Data held on board: inputs, units waiting for work, checkpoints, and results waiting for a link.
@@ -310,7 +316,8 @@ impl<'w> SiteRun<'w> {
             let input = if open { job.input } else { Bits::ZERO };
             let checkpoint =
                 if open && run.outcome.started.is_some() { job.demand.checkpoint_size() } else { Bits::ZERO };
-            let units = if run.units_total.is_none() { job.demand.stored_per_unit() * run.at_hand } else { Bits::ZERO };
+            let units =
+                if run.units_total.is_none() { job.demand.stored_per_unit() * run.on_board() } else { Bits::ZERO };
             input + checkpoint + units
         };
         self.down.remaining() + self.jobs.iter().map(of_job).sum()
@@ -325,6 +332,7 @@ impl<'w> SiteRun<'w> {
             }
             let (from, to) = (slot.begin.max(begin), slot.end.min(end));
             if from < to {
+                self.contacts.add(from, to);
                 sending_s += self.exchange(&slot, from, to, row, sky);
             }
             if slot.end > end {
@@ -349,12 +357,12 @@ impl<'w> SiteRun<'w> {
         let (down, arrivals) = self.down.carry(&down_opening);
         for arrival in arrivals {
             self.transfers.push(transfer(&arrival, self.index, slot.station, Direction::Down));
-            self.landed(arrival.item, arrival.end, arrival.light);
+            self.landed(arrival.item, Some(Landing { end: arrival.end, light: arrival.light }));
         }
         let (up, arrivals) = self.up.carry(&opening(link.up.rate(Meters(range))));
         for arrival in arrivals {
             self.transfers.push(transfer(&arrival, self.index, slot.station, Direction::Up));
-            self.boarded(arrival.item, arrival.end);
+            self.boarded(arrival.item, arrival.end, arrival.light);
         }
         self.note.down += down;
         self.note.up += up;
@@ -363,7 +371,7 @@ impl<'w> SiteRun<'w> {
     }
 
     /// Data has come on board.
-    fn boarded(&mut self, item: Item, at: Instant) {
+    fn boarded(&mut self, item: Item, at: Instant, light: Span) {
         let index = self.index;
         let Some(run) = self.jobs.iter_mut().find(|run| run.index == item.job) else { return };
         match item.cargo {
@@ -372,28 +380,24 @@ impl<'w> SiteRun<'w> {
                 run.outcome.input_arrived = Some(at);
                 self.events.push(event(at, index, EventKind::InputArrived, Some(item.job), String::new()));
             }
-            Cargo::Requests(units) => run.at_hand += units,
-            Cargo::Result | Cargo::Units(_) | Cargo::Sample(_) => unreachable!("only inputs and requests go up"),
+            Cargo::Requests(units) => run.board(at, units, light),
+            Cargo::Result | Cargo::Units { .. } | Cargo::Sample(_) => unreachable!("only inputs and requests go up"),
         }
     }
 
-    /// Data has come to the ground.
-    fn landed(&mut self, item: Item, at: Instant, light: Seconds) {
-        let index = self.index;
+    /// Data has come to the ground, or was wanted where it was made.
+    fn landed(&mut self, item: Item, landing: Option<Landing>) {
+        let (index, at) = (self.index, landing.map_or(item.ready, |landing| landing.end));
         let Some(run) = self.jobs.iter_mut().find(|run| run.index == item.job) else { return };
         match item.cargo {
             Cargo::Result => {
                 run.outcome.delivered = Some(at);
                 self.events.push(event(at, index, EventKind::JobDelivered, Some(item.job), String::new()));
             }
-            Cargo::Units(units) => run.delivered.add(at, units),
+            Cargo::Units { first, count } => run.passage.delivered(first, count, landing, &self.contacts),
             Cargo::Sample(text) => {
-                let waited = (at - item.ready).seconds() - light;
-                let delays = format!(
-                    "(waited {:.1} min for contact and queue, {:.1} ms of light)",
-                    waited.0 / 60.0,
-                    light.0 * 1e3
-                );
+                let delay = landing.map(|landing| self.contacts.delay(item.ready, landing.end, landing.light));
+                let delays = format!("({})", delay.unwrap_or_default());
                 let detail = text.map_or_else(|| delays.clone(), |text| format!("{text}\n{delays}"));
                 self.events.push(event(at, index, EventKind::Sample, Some(item.job), detail));
             }
@@ -409,8 +413,7 @@ impl<'w> SiteRun<'w> {
         }
         self.totals.made_bits += item.size.0.ceil() as u128;
         if let Some(item) = self.down.push(item, priority) {
-            let at = item.ready;
-            self.landed(item, at, Seconds::ZERO);
+            self.landed(item, None);
         }
     }
 
@@ -541,14 +544,15 @@ impl<'w> SiteRun<'w> {
         let held = dt * (active.share * flow.duty);
         let fits = held.0 / active.times.at_clock(flow.clock);
         let units = fits.min(run.at_hand);
-        let progress = run.advance(units, upsets)?;
+        let of_share = if fits > 0.0 { (units / fits).min(1.0) } else { 1.0 };
+        let after = |share: f64| begin + Span::from_seconds(dt * (active.after + active.share * share));
+        let (progress, first, count) = run.advance(units, (after(0.0), after(of_share)), upsets)?;
         run.outcome.busy += held;
         run.outcome.loss.extend(progress.losses.iter().map(|loss| (now, loss.step, loss.value)));
         let saved = run.save_if_due(held.0, stopped.is_none());
         let done = run.computed() && run.outcome.finished.is_none();
         if done {
-            let of_share = if fits > 0.0 { (units / fits).min(1.0) } else { 1.0 };
-            run.outcome.finished = Some(begin + Span::from_seconds(dt * (active.after + active.share * of_share)));
+            run.outcome.finished = Some(after(of_share));
         }
         let finished = run.outcome.finished;
         let work = Flops(units * run.flop_per_unit);
@@ -560,9 +564,10 @@ impl<'w> SiteRun<'w> {
         for output in progress.outputs {
             self.send(Item { job: index, cargo: Cargo::Sample(output.text), size: output.size, ready: now }, priority);
         }
-        if job.demand.units_total().is_none() {
-            let size = job.demand.output_per_unit() * units;
-            self.send(Item { job: index, cargo: Cargo::Units(units), size, ready: now }, priority);
+        if job.demand.units_total().is_none() && count > 0 {
+            let ready = self.jobs[active.slot].passage.computed_at(first + count - 1);
+            let size = job.demand.output_per_unit() * count as f64;
+            self.send(Item { job: index, cargo: Cargo::Units { first, count }, size, ready }, priority);
         }
         if let (true, Some(at)) = (done, finished) {
             self.events.push(event(at, self.index, EventKind::JobFinished, Some(index), String::new()));
@@ -682,7 +687,7 @@ impl<'w> SiteRun<'w> {
     /// Marks progress of every job begun, for the plot of progress over time.
     pub(crate) fn mark_progress(&mut self, at: Instant) {
         for run in self.jobs.iter_mut().filter(|run| run.outcome.started.is_some()) {
-            let of = run.units_total.unwrap_or_else(|| run.arrived.total()).max(f64::MIN_POSITIVE);
+            let of = run.units_total.unwrap_or(run.passage.arrived_total() as f64).max(f64::MIN_POSITIVE);
             run.outcome.history.push((at, (run.units / of).min(1.0)));
         }
     }
@@ -694,7 +699,7 @@ impl<'w> SiteRun<'w> {
             let times = unit_time(job, self.design_index, &self.design.compute, self.working);
             let left = (self.world.end() - now).seconds().0;
             let coming = job.demand.arrivals_per_second().map_or(0.0, |rate| rate * left);
-            times.map_or(f64::INFINITY, |times| (run.at_hand + coming) * times.unbound().0)
+            times.map_or(f64::INFINITY, |times| (run.on_board() + coming) * times.unbound().0)
         };
         self.jobs.iter().map(of).sum()
     }
@@ -775,6 +780,6 @@ fn transfer(arrival: &crate::traffic::Arrival, site: u32, station: u32, directio
         begin: arrival.begin,
         end: arrival.end,
         data: arrival.item.size,
-        light: arrival.light,
+        light: arrival.light.seconds(),
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Arrival {
     pub(crate) begin: Instant,
     /// Last bit received.
     pub(crate) end: Instant,
-    pub(crate) light: Seconds,
+    pub(crate) light: Span,
 }
 
 /// The part of a slot that falls into a step.
@@ -67,7 +67,7 @@ impl Queue {
     /// Sends what fits through an opening. Returns the bits carried and the items that thereby arrived, each at its own instant.
     pub(crate) fn carry(&mut self, opening: &Opening) -> (Bits, Vec<Arrival>) {
         let capacity = opening.rate * (opening.end - opening.begin).seconds();
-        let light = Seconds(opening.range.0 / SPEED_OF_LIGHT);
+        let light = Span::from_seconds(Seconds(opening.range.0 / SPEED_OF_LIGHT));
         let mut ends = Vec::new();
         let mut before = 0.0;
         for transfer in self.queue.waiting() {
@@ -75,7 +75,7 @@ impl Queue {
             if before > capacity.0 {
                 break;
             }
-            ends.push(opening.begin + Span::from_seconds(Seconds(before / opening.rate.0) + light));
+            ends.push(opening.begin + Span::from_seconds(Seconds(before / opening.rate.0)) + light);
         }
         let carried = self.queue.carry(capacity, opening.begin);
         let arrival = |(done, end): (&sunward_link::Delivery<Instant>, Instant)| {

@@ -185,6 +185,15 @@ impl Demand {
         }
     }
 
+    /// Units that are computed together.
+    #[must_use]
+    pub fn batch(&self) -> f64 {
+        match self {
+            Self::Serving(s) => s.batch,
+            Self::Training(_) | Self::Imagery(_) => 1.0,
+        }
+    }
+
     /// Data that must go up before a unit can be computed.
     #[must_use]
     pub fn input_per_unit(&self) -> Bits {

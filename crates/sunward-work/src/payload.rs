@@ -76,6 +76,15 @@ pub trait Payload: Send {
     /// If the bytes are not one of this payload's checkpoints.
     fn restore(&mut self, checkpoint: &[u8]) -> Result<(), PayloadError>;
 
+    /// Begins anew after the machine restarted: the unit in hand is lost, what was loaded is loaded again. A job that saves checkpoints
+    /// is restored instead.
+    ///
+    /// # Errors
+    /// If it cannot be loaded again.
+    fn restart(&mut self) -> Result<(), PayloadError> {
+        Ok(())
+    }
+
     /// What stands for what, if one executed step stands for many simulated ones.
     fn proxy(&self) -> Option<String> {
         None

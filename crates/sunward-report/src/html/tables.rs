@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use sunward_sim::record::{EventKind, Header, JobOutcome, Record};
 use sunward_sim::summary::Summary;
-use sunward_units::{Joules, Ratio, Seconds, significant};
+use sunward_units::{Joules, Ratio, significant};
 
 use super::{escaped, section};
 use crate::Assumption;
 use crate::plot::Timeline;
 use crate::text::{
-    count, duration, energy, event_word, grouped, percent, residual, shortened, state_word, temperature,
+    LATENCY_HEADINGS, count, duration, energy, event_word, grouped, latency_rows, percent, residual, shortened,
+    state_word, temperature,
 };
 
 /// Rows of a table on the page; the Parquet tables hold all.
@@ -61,7 +62,7 @@ pub(super) fn jobs(record: &Record, timeline: &Timeline) -> String {
         "#busy",
         "#started",
         "#delivered",
-        "#latency (99 %)",
+        "#latency (95 %)",
     ];
     let when = |instant: Option<sunward_astro::time::Instant>| {
         instant.map_or("\u{2013}".to_owned(), |instant| format!("{:.2} d", timeline.seconds(instant) / 86_400.0))
@@ -81,7 +82,10 @@ pub(super) fn jobs(record: &Record, timeline: &Timeline) -> String {
             duration(job.busy),
             when(job.started),
             when(job.delivered),
-            latency(&job.latency),
+            match (job.latency.total.median, job.latency.total.p95) {
+                (Some(median), Some(p95)) => format!("{} ({})", duration(median), duration(p95)),
+                _ => "\u{2013}".to_owned(),
+            },
         ]
     };
     let rows: Vec<Vec<String>> = record.jobs.iter().take(ROWS_MAX).map(row).collect();
@@ -89,7 +93,7 @@ pub(super) fn jobs(record: &Record, timeline: &Timeline) -> String {
     let notes: String = proxies
         .map(|(name, proxy)| format!("<p class=\"note\">Proxy, {}: {}</p>\n", escaped(name), escaped(proxy)))
         .collect();
-    table(&headings, &rows) + &more(record.jobs.len(), "jobs") + &notes
+    table(&headings, &rows) + &more(record.jobs.len(), "jobs") + &latencies(record) + &notes
 }
 
 fn more(len: usize, name: &str) -> String {
@@ -99,13 +103,15 @@ fn more(len: usize, name: &str) -> String {
     format!("<p class=\"note\">{} more are in the table <code>{name}</code>.</p>\n", grouped((len - ROWS_MAX) as i64))
 }
 
-/// Median and 99th percentile (nearest rank) of sorted latencies.
-fn latency(sorted: &[Seconds]) -> String {
-    if sorted.is_empty() {
-        return "\u{2013}".to_owned();
+/// Where the time of delivered requests and images went.
+fn latencies(record: &Record) -> String {
+    let rows: Vec<Vec<String>> = latency_rows(&record.jobs).take(ROWS_MAX).collect();
+    if rows.is_empty() {
+        return String::new();
     }
-    let rank = |share: f64| sorted[((share * sorted.len() as f64).ceil() as usize).clamp(1, sorted.len()) - 1];
-    format!("{} ({})", duration(rank(0.5)), duration(rank(0.99)))
+    let mut headings = LATENCY_HEADINGS.map(|heading| format!("#{heading}"));
+    headings[0] = format!("!{}", LATENCY_HEADINGS[0]);
+    table(&headings.each_ref().map(String::as_str), &rows)
 }
 
 /// Where energy, heat and data went, what radiation did, and how well the balances close.
@@ -264,14 +270,6 @@ pub(super) fn provenance(header: &Header) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn latencies_are_read_at_the_nearest_rank() {
-        let sorted: Vec<Seconds> = (1..=200).map(|s| Seconds(f64::from(s))).collect();
-        assert_eq!(latency(&sorted), "1.67 min (3.3 min)");
-        assert_eq!(latency(&[Seconds(2.0)]), "2 s (2 s)");
-        assert_eq!(latency(&[]), "\u{2013}");
-    }
 
     #[test]
     fn cells_are_escaped_and_numbers_align_right() {

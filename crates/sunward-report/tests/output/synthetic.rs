@@ -6,8 +6,8 @@ use std::f64::consts::TAU;
 
 use sunward_astro::time::{Instant, Span};
 use sunward_sim::record::{
-    Bound, ContactPass, Direction, Event, EventKind, FleetTrack, Header, JobOutcome, JobState, Record, SiteInfo,
-    StationInfo, Track, Transfer,
+    Bound, ContactPass, Delay, Direction, Event, EventKind, FleetTrack, Header, JobOutcome, JobState, Latency, Record,
+    SiteInfo, StationInfo, Track, Transfer,
 };
 use sunward_sim::summary::{Balance, Data, Energy, Heat, Radiation, Summary, Work};
 use sunward_units::random::{Purpose, Stream};
@@ -253,6 +253,11 @@ fn passes(record: &Record, at: usize) -> Vec<ContactPass> {
     all
 }
 
+fn delay(number: i64) -> Delay {
+    let second = Span(1_000_000_000);
+    Delay { light: Span(9_000_000), contact: second * 2 * number, queue: second * number, compute: second / 2 }
+}
+
 fn jobs(record: &Record) -> Vec<JobOutcome> {
     let Some(track) = record.tracks.first() else { return Vec::new() };
     let stream = Stream::new(7, 0, Purpose::Study);
@@ -279,6 +284,7 @@ fn jobs(record: &Record) -> Vec<JobOutcome> {
         let progress = f64::min(work_s / total_s, 1.0);
         let state = if progress >= 1.0 { JobState::Delivered } else { JobState::Running };
         let at = |row: usize| track.time.get(row.min(track.time.len() - 1)).copied();
+        let delays: Vec<Delay> = if kind == "serving" { (1..400).map(delay).collect() } else { Vec::new() };
         JobOutcome {
             name: name.to_owned(),
             kind: kind.to_owned(),
@@ -298,11 +304,8 @@ fn jobs(record: &Record) -> Vec<JobOutcome> {
             busy: Seconds(work_s),
             history,
             loss,
-            latency: if kind == "serving" {
-                (1..400).map(|s| Seconds(f64::from(s) * 3.1)).collect()
-            } else {
-                Vec::new()
-            },
+            latency: Latency::of(&delays),
+            delays,
             proxy: (number == 0)
                 .then(|| "1 executed step of a 10 M parameter GPT stands for 40 steps of 1.3 B".to_owned()),
         }

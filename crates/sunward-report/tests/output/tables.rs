@@ -7,9 +7,9 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use crate::synthetic::{Plan, build, week};
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType, UInt32Type, UInt64Type};
-use arrow_array::{Array, RecordBatch};
 use sunward_astro::time::Instant;
 use sunward_report::tables;
 use sunward_sim::record::Record;
@@ -124,7 +124,17 @@ fn jobs_keep_their_series_and_their_gaps() {
         assert_eq!(list("loss_step", at).as_primitive::<UInt64Type>().values()[..], steps[..]);
         let times: Vec<i64> = job.loss.iter().map(|point| point.0.0).collect();
         assert_eq!(list("loss_time", at).as_primitive::<Int64Type>().values()[..], times[..]);
-        assert_eq!(list("latency", at).len(), job.latency.len());
+        let told = ["latency", "latency_light", "latency_contact", "latency_queue", "latency_compute"].map(|column| {
+            let list = list(column, at);
+            list.as_primitive::<Float64Type>().values().to_vec()
+        });
+        assert_eq!(told[0].len(), job.delays.len());
+        for (row, delay) in job.delays.iter().enumerate() {
+            assert_eq!(told[0][row], delay.total().seconds().0);
+            assert_eq!(told[3][row], delay.queue.seconds().0);
+            let parts: f64 = told[1..].iter().map(|part| part[row]).sum();
+            assert!((parts - told[0][row]).abs() < 1e-9, "{parts} {}", told[0][row]);
+        }
     }
 }
 

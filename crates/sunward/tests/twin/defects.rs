@@ -12,9 +12,10 @@
 //! A Monte Carlo of inputs and an optimiser are the business of `sunward-study`; what they would vary is asserted here to matter.
 
 use sunward::Outcome;
-use sunward_sim::record::{EventKind, JobState};
+use sunward_astro::time::Instant;
+use sunward_sim::record::{Delay, Direction, EventKind, JobState, Spread, Transfer};
 
-use crate::flight::{PLAIN, bound, events, faults, flown, job, since, track, with, world};
+use crate::flight::{PLAIN, bound, events, faults, flown, job, mission_text, since, track, with, world};
 
 fn work(outcome: &Outcome) -> f64 {
     outcome.summary.work.computed.0
@@ -268,13 +269,66 @@ fn requests_from_the_ground_wait_for_passes_and_those_on_board_do_not() {
             ),
         );
         let outcome = flown(&with(&text, "checkpoint_interval = \"10 min\"\n", ""));
-        let latency = &job(&outcome, "train").latency;
-        assert!(latency.len() > 100);
-        (latency[0].0, latency[latency.len() / 2].0)
+        let job = job(&outcome, "train");
+        assert!(job.delays.len() > 100);
+        (job.delays[0].total().seconds().0, job.latency.total.median.unwrap().0, job.latency)
     };
     let (ground, onboard) = (serving("ground"), serving("onboard"));
     assert!(ground.0 > 2.0 * 640e3 / 299_792_458.0, "up and down again: {ground:?}");
     assert!(ground.1 > 600.0 && onboard.1 < 60.0, "{ground:?} {onboard:?}");
+    // Most of it is waiting for a station; on board there is neither contact nor light to wait for.
+    let mean = |spread: Spread| spread.mean.unwrap().0;
+    assert!(mean(ground.2.contact) > 0.8 * mean(ground.2.total), "{:?}", ground.2);
+    assert!(mean(ground.2.light) > 4e-3 && mean(ground.2.light) < 20e-3, "650 km to the horizon, twice");
+    assert_eq!([onboard.2.contact, onboard.2.light].map(mean), [0.0, 0.0]);
+    // An H100 reads 1.5 GB of weights for each of 500 tokens in at least 0.39 s.
+    for latency in [ground.2, onboard.2] {
+        assert!((0.39..2.0).contains(&mean(latency.compute)), "{latency:?}");
+    }
+}
+
+/// One H100 that reads 2 GB of weights for each of 1000 tokens, and asks for little: at most one request a step is at hand, so that
+/// each takes its own time and none waits. H100 PCIe: 2.0 TB/s (catalog).
+#[test]
+fn a_request_that_waits_for_nothing_takes_the_time_of_its_memory_traffic() {
+    let text = with(PLAIN, "kind = \"training\"", "kind = \"serving\"\nrequests_per_day = 20");
+    let keys = "parameters = 774_000_000\ntokens_per_step = 524_288\nsteps = 19_560\nlayers = 36\nwidth = 1280\ncontext = 1024\n";
+    let serving = "parameters = 1_000_000_000\nweight_bits = 16\nprompt_tokens = 1\noutput_tokens = 1000\nbatch = 1\nkv_bits_per_token = \"1 bit\"\norigin = \"onboard\"\n";
+    let text = with(&with(&text, keys, serving), "checkpoint_interval = \"10 min\"\n", "");
+    let outcome = flown(&text);
+    let latency = job(&outcome, "train").latency;
+    let expected = 1001.0 * 2e9 / 2e12;
+    assert!((latency.total.median.unwrap().0 / expected - 1.0).abs() < 1e-3, "{latency:?} for {expected} s");
+    assert_eq!(latency.compute.median, latency.total.median);
+    assert_eq!([latency.queue, latency.contact, latency.light].map(|part| part.median.unwrap().0), [0.0; 3]);
+}
+
+#[test]
+fn parts_of_every_latency_sum_to_it_and_their_means_too() {
+    let outcome = flown(&mission_text("every-key-flown.toml"));
+    let served = outcome.record.jobs.iter().filter(|job| !job.delays.is_empty());
+    let mut kinds = Vec::new();
+    for job in served {
+        kinds.push(job.kind.as_str());
+        for delay in &job.delays {
+            let parts = [delay.light, delay.contact, delay.queue, delay.compute];
+            assert!(parts.iter().all(|part| part.0 >= 0), "{}: {delay:?}", job.name);
+        }
+        let latency = job.latency;
+        let parts = [latency.light, latency.contact, latency.queue, latency.compute];
+        let sum: f64 = parts.iter().map(|part| part.mean.unwrap().0).sum();
+        assert!((sum / latency.total.mean.unwrap().0 - 1.0).abs() < 1e-12, "{}: {latency:?}", job.name);
+    }
+    assert!(kinds.contains(&"serving") && kinds.contains(&"imagery"), "{kinds:?}");
+    // Requests arrive at the ends of steps: that is where every sum must lead, back from the landing of an answer.
+    let (record, serve) = (&outcome.record, outcome.record.jobs.iter().position(|job| job.name == "serve").unwrap());
+    let of_serve = |transfer: &&Transfer| transfer.job == serve as u32 && transfer.direction == Direction::Down;
+    let landings: Vec<Instant> = record.transfers.iter().filter(of_serve).map(|transfer| transfer.end).collect();
+    let arrived_at_a_step = |delay: &Delay| {
+        let since_start = |&landing: &Instant| landing - delay.total() - record.header.start;
+        landings.iter().map(since_start).any(|span| span.0 > 0 && span.0 % record.header.step.0 == 0)
+    };
+    assert!(landings.len() > 2 && record.jobs[serve].delays.iter().all(arrived_at_a_step));
 }
 
 // Others: schedulers that never see data, contacts or radiation.

@@ -122,7 +122,7 @@ origin = "onboard"
     };
     assert_eq!(of(&one, placed), of(&two, placed));
     assert_ne!(of(&one, is_fault), of(&two, is_fault));
-    assert_ne!(job(&one, "serve").latency, job(&two, "serve").latency);
+    assert_ne!(job(&one, "serve").delays, job(&two, "serve").delays);
     for (left, right) in one.record.tracks.iter().zip(&two.record.tracks) {
         assert_eq!(left.altitude, right.altitude);
         assert_eq!(left.illumination, right.illumination);
