@@ -58,6 +58,23 @@ impl LearningCurve {
     }
 }
 
+impl LearningCurve {
+    /// Mean price over the first price, of what is made while the volume goes from the first one to `volume` times it.
+    ///
+    /// # Errors
+    /// A volume that is not above 1.
+    pub fn mean_factor(&self, volume: Ratio) -> Result<Ratio, CostError> {
+        require("volume", volume, volume.0 > 1.0, "(1, infinity) times the first")?;
+        Ok(Ratio(self.area(1.0, volume.0) / (volume.0 - 1.0)))
+    }
+
+    /// Integral of the price factor between two volume factors.
+    fn area(&self, from: f64, to: f64) -> f64 {
+        let slope = 1.0 - self.exponent;
+        if slope.abs() < 1e-9 { (to / from).ln() } else { (to.powf(slope) - from.powf(slope)) / slope }
+    }
+}
+
 /// A launch market on its learning curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LaunchMarket {
@@ -106,9 +123,7 @@ impl LaunchMarket {
     pub fn spend(&self, from: Kilograms, to: Kilograms) -> Result<Usd, CostError> {
         positive("mass launched before", from)?;
         require("mass launched after", to, to >= from, "what was launched before and more")?;
-        let slope = 1.0 - self.curve.exponent;
-        let (from, to) = (from / self.launched, to / self.launched);
-        let area = if slope.abs() < 1e-9 { (to / from).ln() } else { (to.powf(slope) - from.powf(slope)) / slope };
+        let area = self.curve.area(from / self.launched, to / self.launched);
         Ok(self.price * self.launched * area)
     }
 }

@@ -18,6 +18,7 @@ pub mod finance;
 pub mod learning;
 pub mod ledger;
 pub mod models;
+pub mod sheet;
 
 pub use error::CostError;
 

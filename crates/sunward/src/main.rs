@@ -4,6 +4,7 @@ mod catalog;
 mod chat;
 mod fly;
 mod input;
+mod models;
 mod oem;
 mod study;
 
@@ -42,6 +43,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Evaluate a published cost model on any of its inputs: every output, all digits.
+    Model(models::Options),
     /// Talk to a Gemma model in a local folder: a line in, an answer out.
     Chat(chat::Options),
     /// List parts with value, source and range.
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::Compare(options) => study::compare(&options),
         Command::Sweep(options) => study::sweep(&options),
         Command::Claim { json } => study::claim(json),
+        Command::Model(options) => models::model(&options),
         Command::Chat(options) => chat::chat(&options),
         Command::Catalog(options) => catalog::catalog(&options),
         Command::Oem(options) => oem::oem(&options),

@@ -15,35 +15,37 @@ function orbital(s) {
   const requiredW = s.targetW / (capacity * s.sunFraction);
   const satellites = Math.ceil(requiredW / s.satelliteW);
   const initialW = satellites * s.satelliteW;
-  const massKg = initialW / s.specificPower;
+  const massKg = satellites * (s.satelliteW / s.specificPower);
   const hardware = s.hardwarePrice * initialW;
   const launch = s.launchPrice * massKg;
   const operations = hardware * 0.01 * s.years;
   const accelerators = hardware * s.acceleratorFailure * s.years;
   const total = hardware + launch + operations + accelerators + s.development;
-  const energyMwh = (s.targetW / 1e6) * HOURS * s.years;
+  const energyMwh = (s.targetW / 1e6) * (s.years * HOURS);
   const launches = Math.ceil(massKg / 100000);
   return {
     capacity, requiredW, satellites, initialW, massKg, hardware, launch, operations, accelerators, total, energyMwh,
-    usdPerMwh: total / energyMwh, arrayM2: satellites * 116 * (s.satelliteW / 27000), launches,
+    usdPerMwh: total / energyMwh, arrayM2: satellites * (116 * (s.satelliteW / 1000 / 27)), launches,
     oxygen: launches * 787000, methane: launches * 755000,
   };
 }
 
 function ground(s) {
-  const capital = (1.8 * s.pue + 5.25 + 3 + 2.5 + 1.75) * s.targetW;
-  const energyMwh = (s.targetW / 1e6) * HOURS * s.years * s.capacityFactor;
+  const capital = ((1800 * s.pue) / 1000) * s.targetW + 5.25 * s.targetW + 3 * s.targetW + 2.5 * s.targetW
+    + 1.75 * s.targetW;
+  const energyMwh = (s.targetW / 1e6) * (s.years * HOURS) * s.capacityFactor;
   const generationMwh = energyMwh * s.pue;
   const fuel = ((s.heatRate * s.gasPrice) / 1000) * generationMwh;
   const total = capital + fuel;
   return {
     capital, energyMwh, generationMwh, fuel, total, usdPerMwh: total / energyMwh,
-    gasBcf: (generationMwh * 1e3 * s.heatRate) / 1e12, turbines: Math.ceil((s.targetW * s.pue) / 430e6),
+    gasBcf: (generationMwh * 1000 * s.heatRate) / 1000 / 1e9, turbines: Math.ceil((s.targetW * s.pue) / 430e6),
   };
 }
 
 function breakEven(s, orbit, campus) {
-  return (campus.total - s.hardwarePrice * orbit.requiredW) / (orbit.requiredW / s.specificPower);
+  const capital = ((1800 * s.pue) / 1000 + 5.25 + 3 + 2.5 + 1.75) * s.targetW;
+  return (capital + campus.fuel - s.hardwarePrice * orbit.requiredW) / (orbit.requiredW / s.specificPower);
 }
 
 function thermal(s, arrayM2) {
@@ -53,24 +55,31 @@ function thermal(s, arrayM2) {
   let cells = 0;
   let radiator = 0;
   for (let point = 0; point < 72; point += 1) {
-    const cosine = cosBeta * Math.cos((point / 72) * 2 * Math.PI);
+    const cosine = cosBeta * Math.cos((2 * Math.PI * point) / 72);
     cells += cosine > 0 ? nadir * cosine : 0.05 * nadir;
     radiator += -cosine > 0 ? nadir * -cosine : 0.05 * nadir;
   }
   cells /= 72;
   radiator /= 72;
-  const emissivity = 0.85 + 0.9;
-  const absorbed = 1361 * 0.92 + 237 * (cells * 0.85 + radiator * 0.9) + 1361 * 0.3 * cells * cosBeta * 0.92;
-  const kelvin = Math.pow(absorbed / (5.67e-8 * emissivity) + 81, 0.25);
-  const limit = 85 - 10 + 273.15;
-  return { cells, radiator, kelvin, areaM2: (absorbed * arrayM2) / (5.67e-8 * emissivity * (limit ** 4 - 81)) };
+  const emissivity = s.cellEmissivity + s.radiatorEmissivity;
+  const electric = 1361 * s.efficiency * arrayM2;
+  const infrared = 237 * cells * s.cellEmissivity * arrayM2 + 237 * radiator * s.radiatorEmissivity * arrayM2;
+  const albedo = 1361 * 0.3 * cells * cosBeta * s.absorptance * arrayM2;
+  const heat = 1361 * s.absorptance * arrayM2 - electric + infrared + albedo + electric;
+  const kelvin = Math.pow(heat / (5.67e-8 * arrayM2 * emissivity) + 81, 0.25);
+  const limit = s.dieC - s.dropC + 273.15;
+  return { cells, radiator, kelvin, areaM2: heat / (5.67e-8 * emissivity * (limit ** 4 - 81)) };
 }
 
 const base = {
   years: 5, targetW: 1e9, launchPrice: 500, hardwarePrice: 22, specificPower: 36.5, satelliteW: 27000, sunFraction: 0.98,
   degradation: 0.025, acceleratorFailure: 0.09, development: 1e9, pue: 1.2, gasPrice: 4.3, heatRate: 6200,
-  capacityFactor: 0.85, altitudeKm: 550, betaDeg: 90,
+  capacityFactor: 0.85, altitudeKm: 550, betaDeg: 90, absorptance: 0.92, cellEmissivity: 0.85, radiatorEmissivity: 0.9,
+  efficiency: 0.22, dieC: 85, dropC: 10,
 };
+
+module.exports = { orbital, ground, breakEven, thermal, base };
+if (require.main !== module) return;
 
 const check = orbital(base);
 if (check.total !== 51095348397.26028) throw new Error(`total is ${check.total}`);

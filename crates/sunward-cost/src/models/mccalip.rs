@@ -7,6 +7,9 @@
 //! no discounting; no eclipse in the thermal part; accelerators replaced as a share of the satellite's price; on the ground
 //! neither accelerators replaced nor maintenance; a capacity factor of 1 in orbit against 0.85 on the ground; a break-even
 //! launch price that leaves out operations, accelerators and development and so disagrees with the totals beside it.
+//!
+//! **Accuracy**: operations are done in the calculator's order and its powers are rounded correctly, so that its digits come
+//! out to the last one; its JavaScript engine rounds one power in fourteen the other way, which may show in the 16th digit.
 
 use std::sync::LazyLock;
 
@@ -27,7 +30,7 @@ const STARSHIP_PAYLOAD_KG: f64 = 100_000.0;
 const STARSHIP_OXYGEN_GAL: f64 = 787_000.0;
 const STARSHIP_METHANE_GAL: f64 = 755_000.0;
 /// One GE 7HA gas turbine.
-const TURBINE_W: f64 = 430e6;
+const TURBINE_MW: f64 = 430.0;
 const BTU_PER_CUBIC_FOOT: f64 = 1000.0;
 const JOULES_PER_MWH: f64 = 3.6e9;
 
@@ -107,6 +110,8 @@ pub struct OrbitalOutcome {
     pub total: Usd,
     /// Delivered, at a capacity factor of 1.
     pub energy: Joules,
+    /// Array of one satellite.
+    pub satellite_array: SquareMeters,
     /// Array of all satellites.
     pub array: SquareMeters,
     /// Starship launches, a whole number.
@@ -125,6 +130,7 @@ impl Orbital {
     pub fn evaluate(&self) -> Result<OrbitalOutcome, CostError> {
         self.check()?;
         let bill = bill(self.target.0, self.satellite_power.0, self.years, &self.sliders());
+        let satellite_array_m2 = ARRAY_M2 * (self.satellite_power.0 / 1e3 / ARRAY_POWER_KW);
         let launches = (bill.mass_kg / STARSHIP_PAYLOAD_KG).ceil();
         Ok(OrbitalOutcome {
             average_capacity: Ratio(bill.average_capacity),
@@ -139,7 +145,8 @@ impl Orbital {
             development: self.development,
             total: Usd(bill.total_usd),
             energy: self.energy(),
-            array: SquareMeters(bill.satellites * (ARRAY_M2 * (self.satellite_power.0 / 1e3 / ARRAY_POWER_KW))),
+            satellite_array: SquareMeters(satellite_array_m2),
+            array: SquareMeters(bill.satellites * satellite_array_m2),
             launches,
             oxygen_gallons: launches * STARSHIP_OXYGEN_GAL,
             methane_gallons: launches * STARSHIP_METHANE_GAL,
@@ -202,41 +209,63 @@ struct Bill<R> {
     total_usd: R,
 }
 
-/// The least whole number that is not less.
-trait Ceil: Real {
+/// What the bill needs beyond a kernel's usual operations.
+trait Number: Real {
+    /// The least whole number that is not less.
     fn ceil(self) -> Self;
+    /// `self * factor + addend`, rounded once.
+    fn fused(self, factor: Self, addend: Self) -> Self;
 }
 
-impl Ceil for f64 {
+impl Number for f64 {
     #[inline(always)]
     fn ceil(self) -> Self {
         self.ceil()
     }
+    #[inline(always)]
+    fn fused(self, factor: Self, addend: Self) -> Self {
+        self.mul_add(factor, addend)
+    }
 }
 
-impl Ceil for Lanes {
+impl Number for Lanes {
     #[inline(always)]
     fn ceil(self) -> Self {
         Lanes(self.0.map(f64::ceil))
     }
+    #[inline(always)]
+    fn fused(self, factor: Self, addend: Self) -> Self {
+        Lanes(std::array::from_fn(|lane| self.0[lane].mul_add(factor.0[lane], addend.0[lane])))
+    }
+}
+
+/// `1 + r + r^2 + ...`, `years` terms, each power rounded correctly before it is added.
+///
+/// A power is carried as the sum of two numbers, whose second holds what the first has lost (Dekker 1971, "A floating-point
+/// technique for extending the available precision").
+#[inline(always)]
+fn sum_of_powers<R: Number>(r: R, years: u32) -> R {
+    let (mut sum, mut power, mut rest) = (R::splat(1.0), R::splat(1.0), R::splat(0.0));
+    for _ in 1..years {
+        let product = power * r;
+        let lost = rest.fused(r, power.fused(r, -product));
+        power = product + lost;
+        rest = lost - (power - product);
+        sum = sum + power;
+    }
+    sum
 }
 
 /// The orbital bill: with `r = 1 - degradation`,
-/// `avg = sum r^y / N`, `P_req = P / (avg sun)`, `n = ceil(P_req / P_sat)`, `m = n P_sat / SP`, and the five lines of cost.
+/// `avg = sum r^y / N`, `P_req = P / (avg sun)`, `n = ceil(P_req / P_sat)`, `m = n (P_sat / SP)`, and the five lines of cost.
 #[inline(always)]
-fn bill<R: Ceil>(target_w: f64, satellite_w: f64, years: u32, sliders: &Sliders<R>) -> Bill<R> {
+fn bill<R: Number>(target_w: f64, satellite_w: f64, years: u32, sliders: &Sliders<R>) -> Bill<R> {
     let n = f64::from(years);
-    let remaining = -sliders.degradation + 1.0;
-    let (mut sum, mut power) = (R::splat(1.0), remaining);
-    for _ in 1..years {
-        sum = sum + power;
-        power = power * remaining;
-    }
-    let average_capacity = sum / n;
+    let average_capacity = sum_of_powers(-sliders.degradation + 1.0, years) / n;
     let required_w = R::splat(target_w) / (average_capacity * sliders.sun_fraction);
     let satellites = (required_w / satellite_w).ceil();
     let initial_w = satellites * satellite_w;
-    let mass_kg = initial_w / sliders.specific_power;
+    let mass_kg = satellites * (R::splat(satellite_w) / sliders.specific_power);
     let hardware_usd = sliders.hardware_price * initial_w;
     let launch_usd = sliders.launch_price * mass_kg;
     let operations_usd = hardware_usd * OPERATIONS_SHARE * n;
@@ -410,6 +439,8 @@ pub struct GroundOutcome {
     pub network: Usd,
     /// Sum of the five.
     pub capital: Usd,
+    /// The same per watt of computers.
+    pub capital_price: UsdPerWatt,
     /// Fuel for a megawatt-hour generated, USD/MWh.
     pub fuel_usd_per_mwh: f64,
     /// Paid for fuel over the years.
@@ -422,7 +453,7 @@ pub struct GroundOutcome {
     pub generation: Joules,
     /// Gas burnt, billion cubic feet.
     pub gas_bcf: f64,
-    /// Turbines of 430 MW, a whole number. (The calculator's text leaves open whether PUE counts; at its defaults both give 3.)
+    /// Turbines of 430 MW that generate for the computers and all else, a whole number.
     pub turbines: f64,
 }
 
@@ -434,11 +465,14 @@ impl Ground {
     pub fn evaluate(&self) -> Result<GroundOutcome, CostError> {
         self.check()?;
         let (watts, megawatts) = (self.target.0, self.target.0 / 1e6);
-        let power_plant = self.turbine_price.0 * self.pue.0 * watts;
+        // Per kilowatt, as the calculator has it.
+        let plant_price = self.turbine_price.0 * 1e3 * self.pue.0 / 1e3;
+        let power_plant = plant_price * watts;
         let shell = [self.electrical_price, self.mechanical_price, self.civil_price, self.network_price];
+        let capital_price = UsdPerWatt(shell.iter().fold(plant_price, |sum, price| sum + price.0));
         let [electrical, mechanical, civil, network] = shell.map(|price| Usd(price.0 * watts));
         let capital = Usd(power_plant) + electrical + mechanical + civil + network;
-        let energy_mwh = megawatts * HOURS_PER_YEAR * f64::from(self.years) * self.capacity_factor.0;
+        let energy_mwh = megawatts * (HOURS_PER_YEAR * f64::from(self.years)) * self.capacity_factor.0;
         let generation_mwh = energy_mwh * self.pue.0;
         let fuel_usd_per_mwh = self.heat_rate_btu_per_kwh * self.gas_price_usd_per_mmbtu / 1000.0;
         let fuel = Usd(fuel_usd_per_mwh * generation_mwh);
@@ -449,13 +483,14 @@ impl Ground {
             civil,
             network,
             capital,
+            capital_price,
             fuel_usd_per_mwh,
             fuel,
             total: capital + fuel,
             energy: Joules(energy_mwh * JOULES_PER_MWH),
             generation: Joules(generation_mwh * JOULES_PER_MWH),
             gas_bcf: generation_mwh * 1e3 * self.heat_rate_btu_per_kwh / BTU_PER_CUBIC_FOOT / 1e9,
-            turbines: (watts * self.pue.0 / TURBINE_W).ceil(),
+            turbines: (megawatts * self.pue.0 / TURBINE_MW).ceil(),
         })
     }
 
@@ -476,7 +511,8 @@ impl Ground {
 #[must_use]
 pub fn break_even(orbital: &Orbital, outcome: &OrbitalOutcome, ground: &GroundOutcome) -> UsdPerKilogram {
     let required_w = outcome.required_power.0;
-    UsdPerKilogram((ground.total.0 - orbital.hardware_price.0 * required_w) / (required_w / orbital.specific_power.0))
+    let campus = ground.capital_price.0 * orbital.target.0 + ground.fuel.0;
+    UsdPerKilogram((campus - orbital.hardware_price.0 * required_w) / (required_w / orbital.specific_power.0))
 }
 
 /// The thermal part's inputs: one flat plate, cells on one face and radiator on the other.
@@ -488,6 +524,8 @@ pub struct Thermal {
     pub cell_emissivity: Ratio,
     /// Emissivity of the radiator's face.
     pub radiator_emissivity: Ratio,
+    /// Share of the sunlight that the cells turn into electricity; all of it comes back as the computers' heat.
+    pub efficiency: Ratio,
     /// Angle between the orbit's plane and the Sun.
     pub beta: Radians,
     /// Height of the orbit.
@@ -505,6 +543,7 @@ impl Default for Thermal {
             absorptance: Ratio(0.92),
             cell_emissivity: Ratio(0.85),
             radiator_emissivity: Ratio(0.90),
+            efficiency: Ratio(0.22),
             beta: Radians::from_degrees(90.0),
             altitude: Meters(550e3),
             die: Kelvin::from_celsius(85.0),
@@ -520,8 +559,20 @@ pub struct ThermalOutcome {
     pub cell_view: Ratio,
     /// View factor from the radiator's face to the Earth.
     pub radiator_view: Ratio,
+    /// View factor of a plate that faces the Earth.
+    pub nadir_view: Ratio,
     /// Half angle under which the Earth is seen.
     pub earth_radius: Radians,
+    /// Sunlight absorbed and not turned into electricity.
+    pub solar_heat: Watts,
+    /// The Earth's infrared, absorbed by both faces.
+    pub infrared_heat: Watts,
+    /// Sunlight reflected by the Earth, absorbed by the cells.
+    pub albedo_heat: Watts,
+    /// The electricity, which comes back as heat.
+    pub electricity: Watts,
+    /// Sum of the four.
+    pub heat: Watts,
     /// Temperature at which the plate balances.
     pub equilibrium: Kelvin,
     /// Area that would balance at the limit.
@@ -545,7 +596,7 @@ impl Thermal {
     /// Balance of a plate of `array`.
     ///
     /// # Errors
-    /// Absorptance or emissivities outside 0..=1, no emissivity at all, or an altitude not above zero.
+    /// Absorptance, emissivities or efficiency outside 0..=1, no emissivity at all, an altitude or array not above zero.
     pub fn evaluate(&self, array: SquareMeters) -> Result<ThermalOutcome, CostError> {
         share("absorptance", self.absorptance)?;
         share("cell emissivity", self.cell_emissivity)?;
@@ -554,21 +605,30 @@ impl Thermal {
         let to_center = EARTH_RADIUS_M / (EARTH_RADIUS_M + self.altitude.0);
         let nadir_view = to_center * to_center;
         let (cell_view, radiator_view) = self.mean_views(nadir_view);
+        share("efficiency", self.efficiency)?;
+        let area_m2 = positive("array", array)?.0;
         let emissivity = self.cell_emissivity.0 + self.radiator_emissivity.0;
-        let sun = SUN_W_M2 * self.absorptance.0;
-        let infrared =
-            EARTH_INFRARED_W_M2 * (cell_view * self.cell_emissivity.0 + radiator_view * self.radiator_emissivity.0);
-        let albedo = SUN_W_M2 * ALBEDO * cell_view * self.beta.0.cos() * self.absorptance.0;
-        let absorbed_w_m2 = sun + infrared + albedo;
-        let equilibrium = Kelvin((absorbed_w_m2 / (STEFAN_BOLTZMANN * emissivity) + SPACE_K.powi(4)).powf(0.25));
+        let electricity_w = SUN_W_M2 * self.efficiency.0 * area_m2;
+        let solar_w = SUN_W_M2 * self.absorptance.0 * area_m2 - electricity_w;
+        let infrared_w = EARTH_INFRARED_W_M2 * cell_view * self.cell_emissivity.0 * area_m2
+            + EARTH_INFRARED_W_M2 * radiator_view * self.radiator_emissivity.0 * area_m2;
+        let albedo_w = SUN_W_M2 * ALBEDO * cell_view * self.beta.0.cos() * self.absorptance.0 * area_m2;
+        let heat_w = solar_w + infrared_w + albedo_w + electricity_w;
+        let space = SPACE_K.powi(4);
+        let equilibrium = Kelvin((heat_w / (STEFAN_BOLTZMANN * area_m2 * emissivity) + space).powf(0.25));
         let limit = self.die - self.drop;
-        let emitted_w_m2 = STEFAN_BOLTZMANN * emissivity * (limit.0.powi(4) - SPACE_K.powi(4));
         Ok(ThermalOutcome {
             cell_view: Ratio(cell_view),
             radiator_view: Ratio(radiator_view),
+            nadir_view: Ratio(nadir_view),
             earth_radius: Radians(to_center.asin()),
+            solar_heat: Watts(solar_w),
+            infrared_heat: Watts(infrared_w),
+            albedo_heat: Watts(albedo_w),
+            electricity: Watts(electricity_w),
+            heat: Watts(heat_w),
             equilibrium,
-            required_area: SquareMeters(absorbed_w_m2 * array.0 / emitted_w_m2),
+            required_area: SquareMeters(heat_w / (STEFAN_BOLTZMANN * emissivity * (limit.0.powi(4) - space))),
             margin: limit - equilibrium,
         })
     }
@@ -585,7 +645,7 @@ impl Thermal {
 
 /// Cosine of the anomaly at the orbit's points.
 static COSINES: LazyLock<[f64; ORBIT_POINTS]> =
-    LazyLock::new(|| std::array::from_fn(|point| (point as f64 / ORBIT_POINTS as f64 * std::f64::consts::TAU).cos()));
+    LazyLock::new(|| std::array::from_fn(|point| (std::f64::consts::TAU * point as f64 / ORBIT_POINTS as f64).cos()));
 
 #[cfg(test)]
 mod tests {

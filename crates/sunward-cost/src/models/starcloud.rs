@@ -83,11 +83,11 @@ impl Table {
     /// The table's outcome.
     ///
     /// # Errors
-    /// A power, time or shielded power not above zero, or a cooling share below zero.
+    /// A power or time not above zero, a shielded power not above zero (infinite is no shielding), a cooling share below zero.
     pub fn evaluate(&self) -> Result<TableOutcome, CostError> {
         positive("power", self.power)?;
         positive("years", Ratio(f64::from(self.years)))?;
-        positive("shielded power", self.shielded_power)?;
+        crate::error::not_negative("shielding (kg/W)", Ratio(1.0 / self.shielded_power.0))?;
         crate::error::not_negative("cooling share", self.cooling_share)?;
         let energy = self.power * Seconds(f64::from(self.years) * HOURS_PER_YEAR * 3600.0);
         let ground_energy = self.tariff * energy;
@@ -151,6 +151,8 @@ pub struct RadiatorOutcome {
     pub earth: WattsPerSquareMeter,
     /// What is left to cool with.
     pub net: WattsPerSquareMeter,
+    /// What would be left if the Earth's infrared were absorbed by the emissivity, as Kirchhoff's law has it.
+    pub net_by_emissivity: WattsPerSquareMeter,
 }
 
 /// The white paper's Stefan-Boltzmann constant, rounded.
@@ -172,16 +174,28 @@ impl Radiator {
         let earth = self.absorptance.0 * self.earth_view.0 * from_earth;
         let net = WattsPerSquareMeter(emitted - solar - earth);
         require("net cooling", net, net.0 > 0.0, "(0, infinity)")?;
+        let infrared = (self.emissivity.0 - self.absorptance.0) * self.earth_view.0 * STEFAN_BOLTZMANN;
+        let net_by_emissivity = net - WattsPerSquareMeter(infrared * self.earth.0.powi(4));
         let [emitted, solar, earth] = [emitted, solar, earth].map(WattsPerSquareMeter);
-        Ok(RadiatorOutcome { emitted, solar, earth, net })
+        Ok(RadiatorOutcome { emitted, solar, earth, net, net_by_emissivity })
     }
 }
 
 impl RadiatorOutcome {
     /// Area of plate that cools `heat`.
-    #[must_use]
-    pub fn area(&self, heat: Watts) -> SquareMeters {
-        SquareMeters(heat.0 / self.net.0)
+    ///
+    /// # Errors
+    /// A heat that is not above zero.
+    pub fn area(&self, heat: Watts) -> Result<SquareMeters, CostError> {
+        Ok(positive("heat", heat)? / self.net)
+    }
+
+    /// The same if the Earth's infrared were absorbed by the emissivity.
+    ///
+    /// # Errors
+    /// A heat that is not above zero, or a plate that then cools nothing.
+    pub fn area_by_emissivity(&self, heat: Watts) -> Result<SquareMeters, CostError> {
+        Ok(positive("heat", heat)? / positive("net cooling by emissivity", self.net_by_emissivity)?)
     }
 }
 
@@ -231,15 +245,17 @@ mod tests {
         close(out.net.0, 633.079, 5e-4);
         let black = Radiator { emissivity: Ratio(1.0), absorptance: Ratio(0.0), ..Radiator::default() };
         close(black.evaluate().unwrap().net.0, 837.48, 5e-3);
-        close(out.area(Watts(120e3)).0, 189.55, 5e-3);
-        close(out.area(Watts(5e9)).0 / 1e6, 7.90, 5e-3);
+        close(out.area(Watts(120e3)).unwrap().0, 189.55, 5e-3);
+        close(out.net_by_emissivity.0, 584.76, 5e-3);
+        close(out.area_by_emissivity(Watts(120e3)).unwrap().0, 205.21, 5e-3);
+        close(out.area(Watts(5e9)).unwrap().0 / 1e6, 7.90, 5e-3);
     }
 
     /// At a fixed temperature the area grows with the heat itself, not with a root of it.
     #[test]
     fn radiator_area_is_linear_in_heat() {
         let out = Radiator::default().evaluate().unwrap();
-        close(out.area(Watts(16e6)) / out.area(Watts(1e6)), 16.0, 1e-12);
+        close(out.area(Watts(16e6)).unwrap() / out.area(Watts(1e6)).unwrap(), 16.0, 1e-12);
     }
 
     #[test]
@@ -247,6 +263,8 @@ mod tests {
         assert!(Table { years: 0, ..Table::default() }.evaluate().is_err());
         assert!(Table { power: Watts(-1.0), ..Table::default() }.evaluate().is_err());
         assert!(Table { shielded_power: WattsPerKilogram(0.0), ..Table::default() }.evaluate().is_err());
+        let bare = Table { shielded_power: WattsPerKilogram(f64::INFINITY), ..Table::default() }.evaluate().unwrap();
+        assert_eq!((bare.shielding, bare.orbit_total), (Usd(0.0), Usd(7e6)));
         assert!(Table { cooling_share: Ratio(-0.1), ..Table::default() }.evaluate().is_err());
         assert!(Radiator { emissivity: Ratio(1.2), ..Radiator::default() }.evaluate().is_err());
         let cold = Radiator { temperature: Kelvin(150.0), ..Radiator::default() }.evaluate().unwrap_err();

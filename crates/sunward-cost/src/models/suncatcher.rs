@@ -55,6 +55,15 @@ pub fn launched_power_price(satellite: &Satellite, launch: UsdPerKilogram) -> Re
     Ok(UsdPerWattSecond(paid.0 / positive("power", satellite.power)?.0 / positive("life", satellite.life)?.0))
 }
 
+/// Launch price at which launching power costs `target`: the inverse of [`launched_power_price`].
+///
+/// # Errors
+/// A mass, power, life or target not above zero.
+pub fn launch_price_for(satellite: &Satellite, target: UsdPerWattSecond) -> Result<UsdPerKilogram, CostError> {
+    let lived = positive("power", satellite.power)?.0 * positive("life", satellite.life)?.0;
+    Ok(UsdPerKilogram(positive("target", target)?.0 * lived / positive("mass", satellite.mass)?.0))
+}
+
 /// What a ground site pays for electricity, per power of its computers and time: `tariff x PUE`, over years of 8,760 h.
 ///
 /// # Errors
@@ -122,6 +131,18 @@ mod tests {
         assert!((power.0 - 28_295.0).abs() < 0.5, "{power}");
         let price = price_at_margin(UsdPerKilogram(60.0), Ratio(0.75)).unwrap();
         assert!((price.0 - 240.0).abs() < 1e-9 && price.0 < 250.0);
+    }
+
+    #[test]
+    fn the_launch_price_for_a_price_of_power_is_the_inverse() {
+        for satellite in &SATELLITES {
+            let price = launched_power_price(satellite, UsdPerKilogram(437.0)).unwrap();
+            assert!((launch_price_for(satellite, price).unwrap().0 - 437.0).abs() < 1e-9);
+        }
+        // Power as cheap as the ground's dearest (3,066 USD per kW and year): 746 USD/kg on the lightest satellite.
+        let ground = electricity_price(UsdPerJoule(0.25 / 3.6e6), Ratio(1.4)).unwrap();
+        assert!((launch_price_for(&SATELLITES[0], ground).unwrap().0 - 746.5).abs() < 0.1);
+        assert!(launch_price_for(&SATELLITES[0], UsdPerWattSecond(0.0)).is_err());
     }
 
     #[test]

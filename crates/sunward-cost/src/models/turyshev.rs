@@ -5,13 +5,13 @@
 //! **Not modelled** (as published): time, orbit, degradation within the life; replacement and interest sit inside the yearly
 //! costs that the caller gives.
 
-use sunward_catalog::{UsdPerWatt, WattsPerKilogram};
+use sunward_catalog::{JoulesPerKilogram, UsdPerWatt, WattsPerKilogram};
 use sunward_units::{
-    BitsPerSecond, Kelvin, Kilograms, KilogramsPerSquareMeter, Ratio, SquareMeters, UsdPerKilogram, Watts,
+    BitsPerSecond, Kelvin, Kilograms, KilogramsPerSquareMeter, Ratio, Seconds, SquareMeters, UsdPerKilogram, Watts,
     WattsPerSquareMeter,
 };
 
-use crate::error::{CostError, positive, require, share};
+use crate::error::{CostError, not_negative, positive, require, share};
 
 /// Stefan-Boltzmann constant, W/m2/K4. **Source**: CODATA 2018 (exact in the SI of 2019).
 const STEFAN_BOLTZMANN: f64 = 5.670374419e-8;
@@ -34,6 +34,30 @@ pub fn array_area(
 fn bus_power(power: Watts, overhead: Ratio) -> Result<Watts, CostError> {
     require("overhead", overhead, overhead.0 >= 1.0, "[1, infinity)")?;
     Ok(positive("power", power)? * overhead.0)
+}
+
+/// Mass of an array that gives the site its power: `overhead power / specific power`.
+///
+/// # Errors
+/// A power or specific power not above zero, or an overhead below 1.
+pub fn array_mass(power: Watts, overhead: Ratio, specific_power: WattsPerKilogram) -> Result<Kilograms, CostError> {
+    Ok(Kilograms(bus_power(power, overhead)?.0 / positive("specific power", specific_power)?.0))
+}
+
+/// Mass of a battery that carries the site through a shadow: `overhead power shadow / (specific energy depth)`.
+///
+/// # Errors
+/// A power, specific energy or depth not above zero, an overhead below 1, a shadow below zero.
+pub fn battery_mass(
+    power: Watts,
+    overhead: Ratio,
+    shadow: Seconds,
+    specific_energy: JoulesPerKilogram,
+    depth_of_discharge: Ratio,
+) -> Result<Kilograms, CostError> {
+    let depth = positive("depth of discharge", share("depth of discharge", depth_of_discharge)?)?.0;
+    let energy = bus_power(power, overhead)? * not_negative("shadow", shadow)?;
+    Ok(Kilograms(energy.0 / (positive("specific energy", specific_energy)?.0 * depth)))
 }
 
 /// A radiator of one face.
@@ -109,6 +133,12 @@ impl BitsPerJoule {
         Ok(Self(rate.0 / positive("power", power)?.0))
     }
 
+    /// From gigabytes per kilowatt-hour.
+    #[must_use]
+    pub fn from_gigabytes_per_kwh(gigabytes: f64) -> Self {
+        Self(gigabytes * 8e9 / 3.6e6)
+    }
+
     /// In gigabytes per kilowatt-hour.
     #[must_use]
     pub fn gigabytes_per_kwh(self) -> f64 {
@@ -166,6 +196,16 @@ pub fn allowance(ground: UsdPerWatt, specific_power: WattsPerKilogram) -> UsdPer
     UsdPerKilogram(ground.0 * specific_power.0)
 }
 
+/// Launch price at which orbit costs what the ground does: `(C_ground - C_link - C_ops) / m - B`; negative where orbit is
+/// dearer before it is launched.
+///
+/// # Errors
+/// A specific power not above zero.
+pub fn launch_price_at_closure(terms: &Closure) -> Result<UsdPerKilogram, CostError> {
+    let left_usd_per_w = terms.ground.0 - terms.links.0 - terms.operations.0;
+    Ok(UsdPerKilogram(left_usd_per_w * positive("specific power", terms.specific_power)?.0) - terms.build)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,6 +256,22 @@ mod tests {
         assert_eq!(closed, Closed { orbit: UsdPerWatt(4.0), by_money: true, by_data: true });
     }
 
+    /// 1.25 kW at 100 W/kg are 12.5 kg; through 36 min at 200 Wh/kg and a depth of one half 7.5 kg.
+    #[test]
+    fn array_and_battery_masses_are_proportional_to_the_power() {
+        let array = array_mass(MEGAWATT, OVERHEAD, WattsPerKilogram(100.0)).unwrap();
+        close(array.0, 12.5e3, 1e-9);
+        let battery = |shadow| {
+            battery_mass(MEGAWATT, OVERHEAD, Seconds(shadow), JoulesPerKilogram(200.0 * 3600.0), Ratio(0.5)).unwrap().0
+        };
+        close(battery(2160.0), 7.5e3, 1e-9);
+        close(battery(0.0), 0.0, 0.0);
+        let cell = JoulesPerKilogram(720e3);
+        assert!(battery_mass(MEGAWATT, OVERHEAD, Seconds(-1.0), cell, Ratio(0.5)).is_err());
+        assert!(battery_mass(MEGAWATT, OVERHEAD, Seconds(1.0), cell, Ratio(0.0)).is_err());
+        assert!(array_mass(MEGAWATT, OVERHEAD, WattsPerKilogram(0.0)).is_err());
+    }
+
     #[test]
     fn each_term_can_break_the_closure() {
         let closure = Closure {
@@ -231,6 +287,7 @@ mod tests {
         let closes = |closure: Closure| closure.evaluate().map(|closed| (closed.by_money, closed.by_data)).unwrap();
         assert_eq!(closure.evaluate().unwrap().orbit, UsdPerWatt(25.0));
         assert_eq!(closes(closure), (true, true));
+        assert_eq!(launch_price_at_closure(&closure).unwrap(), closure.launch, "it just closes");
         assert_eq!(closes(Closure { launch: UsdPerKilogram(201.0), ..closure }), (false, true));
         assert_eq!(closes(Closure { build: UsdPerKilogram(301.0), ..closure }), (false, true));
         assert_eq!(closes(Closure { specific_power: WattsPerKilogram(24.0), ..closure }), (false, true));

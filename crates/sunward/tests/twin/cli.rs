@@ -383,6 +383,40 @@ fn published_claims_are_judged_with_their_working() {
 }
 
 #[test]
+fn published_models_take_any_of_their_inputs() {
+    let folder = fresh_folder("models");
+    let value = |arguments: &[&str], output: &str| {
+        let all = [&["model"], arguments, &["--json"]].concat();
+        json(&run(&folder, &all))["outputs"][output]["value"].as_f64().unwrap()
+    };
+    // To the last digit, as its authors' code prints it.
+    assert_eq!(value(&["mccalip"], "orbital.lcoe"), 1166.5604656908738);
+    assert_eq!(value(&["mccalip", "--set", "launchCostPerKg=2940"], "orbital.total_cost"), 122807082095.89041);
+    let v3 = value(&["mccalip", "--preset", "v3"], "orbital.total_cost");
+    assert!((v3 - 58_201_484_177.22).abs() < 0.01, "{v3}");
+    assert!((value(&["starcloud"], "orbit.total") - 8.2).abs() < 1e-9);
+    assert_eq!(value(&["turyshev", "--set", "ground_cost=40 USD/W"], "allowance"), 1000.0);
+    let readable = run(&folder, &["model", "suncatcher"]);
+    assert!(text(&readable.stdout).contains("launched_power") && readable.stderr.is_empty());
+    assert_eq!(json(&run(&folder, &["model", "--json"])).as_array().unwrap().len(), 5);
+
+    for (arguments, told) in [
+        (&["mccalpi"][..], "is \"mccalip\" meant?"),
+        (&["mccalip", "--set", "launch_cost_per_kgs=1"], "is \"launch_cost_per_kg\" meant?"),
+        (&["mccalip", "--set", "launch_cost_per_kg=1 m"], "USD/kg"),
+        (&["mccalip", "--set", "sun_fraction=1.3"], "sun fraction 1.3 is outside 0..=1"),
+        (&["mccalip", "--set", "sun_fraction"], "is not INPUT=VALUE"),
+        (&["mccalip", "--preset", "v9"], "v2-mini"),
+    ] {
+        let refused = run(&folder, &[&["model"], arguments].concat());
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
+        assert!(said(&refused).contains(told), "{}", said(&refused));
+    }
+    let unusual = run(&folder, &["model", "mccalip", "--set", "years=20"]);
+    assert!(said(&unusual).contains("years 20 is outside the authors' 3 to 10"), "{}", said(&unusual));
+}
+
+#[test]
 fn an_ephemeris_message_has_a_state_for_every_step() {
     let folder = fresh_folder("oem");
     let mission = hour(&folder).display().to_string();
