@@ -279,3 +279,58 @@ fn contenders_are_compared_as_they_are() {
     assert_eq!(rows[0], Compared { name: "orbit".to_owned(), outcome: Ok(vec![Some(7.0)]) });
     assert_eq!(rows[1].outcome, Err("cost is NaN".to_owned()));
 }
+
+/// Counts its runs; fails on a part of the plane.
+struct Counting {
+    metrics: Vec<String>,
+    runs: AtomicUsize,
+}
+
+impl Model for Counting {
+    fn identity(&self) -> String {
+        "counting".to_owned()
+    }
+    fn metrics(&self) -> &[String] {
+        &self.metrics
+    }
+    fn run(&self, point: Point<'_>) -> Result<Vec<Option<f64>>, RunError> {
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        let [x, y] = [0, 1].map(|index| point.values[index].number().unwrap());
+        if x > 0.9 { Err("too far\nout".into()) } else { Ok(vec![Some(x / 3.0), Some((1.0 + y) / (x + 0.1))]) }
+    }
+}
+
+/// A search that was stopped, and whose last line was torn, asks for no design twice and ends as one that was not.
+#[test]
+fn a_stopped_search_goes_on_where_it_was() {
+    use sunward_study::optimise::{Effort, Objective, Problem};
+    let scratch = Scratch::new("search");
+    let unit = Distribution::Uniform { low: 0.0, high: 1.0 };
+    let variables = ["x", "y"].map(|key| Variable::new(key, Role::Design, unit.clone()));
+    let space = Space::new(variables.to_vec()).unwrap();
+    let objectives = ["f", "g"].map(|metric| Objective { metric: metric.to_owned(), better: Better::Lower });
+    let counting = Counting { metrics: vec!["f".to_owned(), "g".to_owned()], runs: AtomicUsize::new(0) };
+    let effort = Effort { evaluations: 200, population: 20, seed: 1 };
+    let search = |model: &dyn Model, observer: &Observer<'_>| {
+        let problem = Problem { model, space: &space, over: &[], objectives: &objectives, constraints: &[] };
+        optimise(&problem, &effort, observer)
+    };
+    let aside = Journal::open(&scratch.0.join("whole")).unwrap();
+    let whole = search(&Remembered { model: &counting, journal: &aside }, &go).unwrap();
+    let needed = counting.runs.swap(0, Ordering::Relaxed);
+    let path = scratch.0.join("journal");
+    let stop = |progress: &Progress| if progress.done >= 100 { Control::Stop } else { Control::Continue };
+    let journal = Journal::open(&path).unwrap();
+    let stopped = search(&Remembered { model: &counting, journal: &journal }, &stop).unwrap_err().to_string();
+    assert!(stopped.starts_with("stopped after 100 runs"), "{stopped}");
+    let torn = std::fs::read_to_string(&path).unwrap() + "0123456789abcdef\t0.1";
+    std::fs::write(&path, torn).unwrap();
+    let journal = Journal::open(&path).unwrap();
+    let again = search(&Remembered { model: &counting, journal: &journal }, &go).unwrap();
+    assert!(again == whole, "the search differs");
+    assert_eq!(counting.runs.load(Ordering::Relaxed), needed);
+    assert!(journal.len() >= whole.tried.len() && whole.tried.len() > whole.front.len());
+    assert!(whole.tried.iter().any(|candidate| candidate.error.as_deref() == Some("too far out")));
+    let lines = std::fs::read_to_string(&path).unwrap();
+    assert!(lines.lines().all(|line| line.split('\t').count() == 3 || line.contains("\t!too far out")), "{lines}");
+}
