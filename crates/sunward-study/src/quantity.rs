@@ -7,23 +7,17 @@ use sunward_catalog::{
 use sunward_units::*;
 
 /// Reads and writes one kind of quantity.
-#[derive(Debug, Clone, Copy)]
-pub struct Scale {
-    /// What it measures, in words.
-    pub dimension: &'static str,
+#[derive(Clone, Copy)]
+pub(crate) struct Scale {
+    pub(crate) dimension: &'static str,
     /// The SI unit; empty for a share.
-    pub unit: &'static str,
-    /// Name of the newtype.
-    name: &'static str,
+    pub(crate) unit: &'static str,
     read: fn(&str) -> Result<f64, QuantityError>,
 }
 
 impl Scale {
     /// The number in SI.
-    ///
-    /// # Errors
-    /// Text that is no such quantity.
-    pub fn read(&self, text: &str) -> Result<f64, QuantityError> {
+    pub(crate) fn read(&self, text: &str) -> Result<f64, QuantityError> {
         (self.read)(text)
     }
 }
@@ -33,7 +27,6 @@ macro_rules! scales {
         &[$(Scale {
             dimension: $quantity::DIMENSION,
             unit: $quantity::UNITS[0].name,
-            name: stringify!($quantity),
             read: |text| text.parse::<$quantity>().map(Quantity::si),
         }),+]
     };
@@ -78,11 +71,6 @@ const SCALES: &[Scale] = scales!(
 /// The scale of a dimension, by its name in words.
 pub(crate) fn scale(dimension: &str) -> Option<Scale> {
     SCALES.iter().find(|scale| scale.dimension == dimension).copied()
-}
-
-/// The scale of a newtype, by its name.
-pub(crate) fn named(name: &str) -> Option<Scale> {
-    SCALES.iter().find(|scale| scale.name == name).copied()
 }
 
 #[cfg(test)]
