@@ -18,27 +18,27 @@ fn sunward() -> Command {
 }
 
 /// Runs the command line in `folder`.
-pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
+fn run(folder: &Path, arguments: &[&str]) -> Output {
     sunward().current_dir(folder).args(arguments).output().expect("the binary runs")
 }
 
-pub(crate) fn text(bytes: &[u8]) -> String {
+fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
 }
 
 /// What stands on stderr, its wrapped lines joined.
-pub(crate) fn said(output: &Output) -> String {
+fn said(output: &Output) -> String {
     let lines = text(&output.stderr);
     assert!(!lines.contains("panicked"), "{lines}");
     lines.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
 }
 
-pub(crate) fn json(output: &Output) -> Value {
+fn json(output: &Output) -> Value {
     assert_eq!(output.status.code(), Some(0), "{}", said(output));
     serde_json::from_slice(&output.stdout).expect("stdout is JSON")
 }
 
-pub(crate) fn entries(folder: &Path) -> Vec<String> {
+fn entries(folder: &Path) -> Vec<String> {
     let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
     let mut all: Vec<String> = fs::read_dir(folder).unwrap().map(name).collect();
     all.sort();
@@ -46,7 +46,7 @@ pub(crate) fn entries(folder: &Path) -> Vec<String> {
 }
 
 /// One hour of `PLAIN` in `folder`.
-pub(crate) fn hour(folder: &Path) -> PathBuf {
+fn hour(folder: &Path) -> PathBuf {
     let path = folder.join("hour.toml");
     fs::write(&path, with(PLAIN, "\"12 h\"", "\"1 h\"")).unwrap();
     path
