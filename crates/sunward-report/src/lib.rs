@@ -4,6 +4,7 @@
 //! bytes; whoever calls it writes the files.
 
 mod html;
+mod measure;
 mod palette;
 mod parquet;
 mod plot;
@@ -13,6 +14,7 @@ mod text;
 use sunward_sim::record::{FleetTrack, Record, Track};
 
 pub use html::render;
+pub use measure::human;
 pub use parquet::tables;
 pub use sunward_mission::world::Assumption;
 pub use terminal::{jobs_table, summary_table};

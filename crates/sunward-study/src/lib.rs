@@ -10,6 +10,7 @@
 pub mod analyse;
 pub mod distribution;
 mod error;
+pub mod metrics;
 pub mod mission;
 pub mod optimise;
 mod quantity;
@@ -26,14 +27,16 @@ pub use analyse::{
     sobol, tornado,
 };
 pub use error::StudyError;
+pub use metrics::{Measure, measures};
 pub use mission::MissionModel;
 pub use optimise::optimise;
+pub use quantity::Scale;
 pub use root::{BreakEven, break_even};
 pub use run::{
-    Compared, Control, Function, Model, Observer, Part, Plan, Point, Progress, RunError, Shard, Study, compare,
-    metric_at, sweep,
+    Compared, Control, Function, Model, Observer, Part, Plan, Point, Progress, Remembered, RunError, Shard, Study,
+    compare, metric_at, sweep,
 };
 pub use sample::{Sampler, Sampling};
 pub use space::{Factor, Role, Shared, Space, Variable};
-pub use store::{Folder, Memory, Store};
-pub use table::{Input, Metric, Table};
+pub use store::{Folder, Journal, Memory, Store};
+pub use table::{Input, Metric, Table, csv_line};

@@ -7,6 +7,9 @@
 
 mod nsga;
 
+use std::cmp::Ordering;
+use std::sync::{Mutex, PoisonError};
+
 use cmaes::{CMAESOptions, DVector};
 use rayon::prelude::*;
 
@@ -14,7 +17,8 @@ use crate::StudyError;
 use crate::analyse::Better;
 use crate::distribution::{Distribution, Value};
 use crate::run::{Control, Model, Observer, Point, Progress, outcome};
-use crate::space::{Role, Space, unknown};
+use crate::space::{Role, Space, Variable, unknown};
+use crate::table::{Input, Metric, Table};
 
 /// What is to be small or great.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +95,8 @@ pub struct Candidate {
 pub struct Optimum {
     /// The best design; of several objectives the designs that none beats, in the order of the first objective.
     pub front: Vec<Candidate>,
+    /// Every design that was tried, each once, in the order of its values.
+    pub tried: Vec<Candidate>,
     /// Runs it took.
     pub evaluations: usize,
 }
@@ -110,17 +116,17 @@ fn capped(violation: f64) -> f64 {
 /// observer that stops; no design that meets the constraints.
 pub fn optimise(problem: &Problem<'_>, effort: &Effort, observer: &Observer<'_>) -> Result<Optimum, StudyError> {
     let search = Search::new(problem, effort)?;
-    let (tried, evaluations) = match problem.objectives.len() {
+    let (found, evaluations) = match problem.objectives.len() {
         1 => single(&search, effort, observer)?,
         _ => nsga::front(&search, effort, observer)?,
     };
-    let mut front: Vec<Candidate> = tried.iter().filter(|candidate| candidate.violation == 0.0).cloned().collect();
+    let mut front: Vec<Candidate> = found.iter().filter(|candidate| candidate.violation == 0.0).cloned().collect();
     if front.is_empty() {
-        return Err(infeasible(&tried, evaluations));
+        return Err(infeasible(&found, evaluations));
     }
     front.sort_by(|a, b| a.scores.partial_cmp(&b.scores).expect("scores are finite"));
     front.dedup_by(|a, b| a.values == b.values);
-    Ok(Optimum { front, evaluations })
+    Ok(Optimum { front, tried: search.tried(), evaluations })
 }
 
 fn infeasible(tried: &[Candidate], evaluations: usize) -> StudyError {
@@ -128,6 +134,27 @@ fn infeasible(tried: &[Candidate], evaluations: usize) -> StudyError {
     let first = tried.iter().find_map(|candidate| candidate.error.as_ref());
     let cause = first.filter(|_| violation >= FAILED).map(|error| format!(" (every run failed, one with: {error})"));
     StudyError::Infeasible { evaluations: evaluations as u64, violation, cause: cause.unwrap_or_default() }
+}
+
+/// Candidates as a table, one row each.
+#[must_use]
+pub fn table(model: &dyn Model, space: &Space, candidates: &[Candidate]) -> Table {
+    let input = |(index, variable): (usize, &Variable)| Input {
+        key: variable.key.clone(),
+        unit: variable.unit.clone(),
+        values: candidates.iter().map(|candidate| candidate.values[index].clone()).collect(),
+    };
+    let metric = |(index, name): (usize, &String)| Metric {
+        name: name.clone(),
+        unit: model.unit(name),
+        values: candidates.iter().map(|candidate| candidate.metrics[index]).collect(),
+    };
+    Table {
+        first_run: 0,
+        inputs: space.variables().iter().enumerate().map(input).collect(),
+        metrics: model.metrics().iter().enumerate().map(metric).collect(),
+        errors: candidates.iter().map(|candidate| candidate.error.clone()).collect(),
+    }
 }
 
 /// A problem, resolved.
@@ -139,6 +166,16 @@ struct Search<'a> {
     objectives: Vec<usize>,
     /// `[constraint]`: index of the metric.
     constraints: Vec<usize>,
+    /// Designs that were tried, in no order.
+    tried: Mutex<Vec<Candidate>>,
+}
+
+impl Candidate {
+    /// Whether it gave its metrics and meets the constraints.
+    #[must_use]
+    pub fn is_feasible(&self) -> bool {
+        self.violation == 0.0
+    }
 }
 
 impl<'a> Search<'a> {
@@ -155,6 +192,7 @@ impl<'a> Search<'a> {
             factors: factors.collect::<Result<_, _>>()?,
             objectives: objectives.collect::<Result<_, _>>()?,
             constraints: constraints.collect::<Result<_, _>>()?,
+            tried: Mutex::new(Vec::new()),
         };
         let sizes = [
             ("design variables", search.factors.len(), 1),
@@ -176,6 +214,21 @@ impl<'a> Search<'a> {
     }
 
     fn try_one(&self, place: Vec<f64>) -> Candidate {
+        let candidate = self.judged(place);
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner).push(candidate.clone());
+        candidate
+    }
+
+    /// Every design that was tried, each once, in an order that does not depend on which ran first.
+    fn tried(&self) -> Vec<Candidate> {
+        let mut all = self.tried.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        all.sort_by(|a, b| a.place.partial_cmp(&b.place).expect("places are numbers"));
+        all.sort_by(|a, b| order(&a.values, &b.values));
+        all.dedup_by(|a, b| a.values == b.values);
+        all
+    }
+
+    fn judged(&self, place: Vec<f64>) -> Candidate {
         let Problem { model, space, .. } = self.problem;
         let mut uniforms = vec![None; space.factors().len()];
         for (&factor, &coordinate) in self.factors.iter().zip(&place) {
@@ -217,6 +270,17 @@ impl<'a> Search<'a> {
         };
         self.problem.constraints.iter().zip(&self.constraints).map(excess).sum::<Result<f64, _>>().map(capped)
     }
+}
+
+/// Values in the order of their numbers; words by the alphabet.
+fn order(a: &[Value], b: &[Value]) -> Ordering {
+    let each = a.iter().zip(b).map(|(a, b)| match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a.total_cmp(b),
+        (Value::Word(a), Value::Word(b)) => a.cmp(b),
+        (Value::Number(_), Value::Word(_)) => Ordering::Less,
+        (Value::Word(_), Value::Number(_)) => Ordering::Greater,
+    });
+    each.fold(Ordering::Equal, Ordering::then)
 }
 
 /// Indices of the variables to choose, each checked to be a designer's.
@@ -297,7 +361,7 @@ fn mirrored(coordinate: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::run::Function;
-    use crate::space::{Shared, Variable};
+    use crate::space::Shared;
 
     const EFFORT: Effort = Effort { evaluations: 4000, population: 12, seed: 5 };
 

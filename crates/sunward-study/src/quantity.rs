@@ -7,17 +7,23 @@ use sunward_catalog::{
 use sunward_units::*;
 
 /// Reads and writes one kind of quantity.
-#[derive(Clone, Copy)]
-pub(crate) struct Scale {
-    pub(crate) dimension: &'static str,
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    /// What it measures, in words.
+    pub dimension: &'static str,
     /// The SI unit; empty for a share.
-    pub(crate) unit: &'static str,
+    pub unit: &'static str,
+    /// Name of the newtype.
+    name: &'static str,
     read: fn(&str) -> Result<f64, QuantityError>,
 }
 
 impl Scale {
     /// The number in SI.
-    pub(crate) fn read(&self, text: &str) -> Result<f64, QuantityError> {
+    ///
+    /// # Errors
+    /// Text that is no such quantity.
+    pub fn read(&self, text: &str) -> Result<f64, QuantityError> {
         (self.read)(text)
     }
 }
@@ -27,6 +33,7 @@ macro_rules! scales {
         &[$(Scale {
             dimension: $quantity::DIMENSION,
             unit: $quantity::UNITS[0].name,
+            name: stringify!($quantity),
             read: |text| text.parse::<$quantity>().map(Quantity::si),
         }),+]
     };
@@ -71,6 +78,11 @@ const SCALES: &[Scale] = scales!(
 /// The scale of a dimension, by its name in words.
 pub(crate) fn scale(dimension: &str) -> Option<Scale> {
     SCALES.iter().find(|scale| scale.dimension == dimension).copied()
+}
+
+/// The scale of a newtype, by its name.
+pub(crate) fn named(name: &str) -> Option<Scale> {
+    SCALES.iter().find(|scale| scale.name == name).copied()
 }
 
 #[cfg(test)]

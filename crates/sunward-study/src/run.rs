@@ -17,7 +17,7 @@ use crate::distribution::Value;
 use crate::sample::{Sampler, Sampling};
 use crate::shard;
 use crate::space::{Space, Variable, refuse_duplicates, unknown};
-use crate::store::Store;
+use crate::store::{Journal, Store};
 use crate::table::{Input, Metric, Table};
 
 /// Why one run failed; its text, causes included, becomes the row's error.
@@ -29,6 +29,10 @@ pub trait Model: Sync {
     fn identity(&self) -> String;
     /// Names of the metrics, in the order in which [`Self::run`] gives them.
     fn metrics(&self) -> &[String];
+    /// Unit of the numbers of a metric; empty for shares and counts.
+    fn unit(&self, _metric: &str) -> String {
+        String::new()
+    }
     /// The metrics at a point; none where one does not exist there.
     ///
     /// # Errors
@@ -84,6 +88,84 @@ impl<F: Fn(&[f64]) -> Vec<f64> + Sync> Model for Function<F> {
     }
 }
 
+/// A model that runs no point twice: what the journal knows is taken from there. So a search that was killed goes on when it is
+/// started again, for it asks for the same points in the same order.
+pub struct Remembered<'a> {
+    /// What is run where nothing is known.
+    pub model: &'a dyn Model,
+    /// What is known.
+    pub journal: &'a Journal,
+}
+
+impl Remembered<'_> {
+    /// A hash of everything that decides the result.
+    fn key(&self, point: Point<'_>) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let mut text = |text: &str| {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        };
+        text(shard::FORMAT);
+        text(&self.model.identity());
+        self.model.metrics().iter().for_each(|metric| text(metric));
+        for (variable, value) in point.iter() {
+            text(&variable.key);
+            match value {
+                Value::Number(number) => text(&format!("{number:?} {}", variable.unit)),
+                Value::Word(word) => text(word),
+            }
+        }
+        hasher.finalize().to_hex()[..32].to_owned()
+    }
+}
+
+/// Metrics as a line, or an error behind an exclamation mark.
+fn line(outcome: &Result<Vec<Option<f64>>, String>) -> String {
+    match outcome {
+        Ok(metrics) => {
+            let each =
+                metrics.iter().map(|value| value.map_or_else(|| "none".to_owned(), |value| format!("{value:?}")));
+            each.collect::<Vec<_>>().join("\t")
+        }
+        Err(error) => format!("!{error}"),
+    }
+}
+
+/// What a line says; nothing if it is not one of `count` metrics.
+fn read_line(text: &str, count: usize) -> Option<Result<Vec<Option<f64>>, String>> {
+    if let Some(error) = text.strip_prefix('!') {
+        return Some(Err(error.to_owned()));
+    }
+    let metric = |text: &str| if text == "none" { Some(None) } else { text.parse().ok().map(Some) };
+    let metrics: Vec<_> = text.split('\t').map(metric).collect::<Option<_>>()?;
+    (metrics.len() == count).then_some(Ok(metrics))
+}
+
+impl Model for Remembered<'_> {
+    fn identity(&self) -> String {
+        self.model.identity()
+    }
+    fn metrics(&self) -> &[String] {
+        self.model.metrics()
+    }
+    fn unit(&self, metric: &str) -> String {
+        self.model.unit(metric)
+    }
+    fn run(&self, point: Point<'_>) -> Result<Vec<Option<f64>>, RunError> {
+        let key = self.key(point);
+        let known = self.journal.get(&key).and_then(|known| read_line(&known, self.metrics().len()));
+        let outcome = match known {
+            Some(outcome) => outcome,
+            None => {
+                let outcome = outcome(self.model, point).map_err(|error| error.replace(['\n', '\r', '\t'], " "));
+                self.journal.keep(&key, &line(&outcome))?;
+                outcome
+            }
+        };
+        Ok(outcome?)
+    }
+}
+
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Study {
@@ -109,19 +191,6 @@ pub struct Part {
 impl Part {
     /// The whole study.
     pub const WHOLE: Self = Self { index: 0, of: 1 };
-
-    /// All `of` parts of a study.
-    pub fn all(of: usize) -> impl Iterator<Item = Self> {
-        (0..of).map(move |index| Self { index, of })
-    }
-
-    fn check(self) -> Result<(), StudyError> {
-        if self.index < self.of {
-            return Ok(());
-        }
-        let allowed = format!("0 to {} (of {} parts)", self.of.saturating_sub(1), self.of);
-        Err(StudyError::Size { what: "number of the part", got: self.index as u64, allowed })
-    }
 }
 
 /// How far a study has come.
@@ -196,32 +265,18 @@ impl<'a> Plan<'a> {
         &self.sampler
     }
 
-    /// A hash of the names of all shards: equal for two plans that come to the same table in the same shards.
-    #[must_use]
-    pub fn digest(&self) -> String {
-        let mut hasher = blake3::Hasher::new();
-        for shard in &self.shards {
-            hasher.update(shard.name.as_bytes());
-        }
-        hasher.finalize().to_hex()[..16].to_owned()
-    }
-
-    /// The shards of `part` that are not among those `present`, in order.
-    ///
-    /// # Errors
-    /// A part that is none of its parts.
-    pub fn missing(&self, present: &BTreeSet<String>, part: Part) -> Result<Vec<&Shard>, StudyError> {
-        part.check()?;
-        let mine = self.shards.iter().skip(part.index).step_by(part.of);
-        Ok(mine.filter(|shard| !present.contains(&shard.name)).collect())
-    }
-
     /// Runs the shards of `part` that `store` lacks, on all threads of the pool it is called in.
     ///
     /// # Errors
     /// A store that refuses; an observer that stops. What is in the store by then counts the next time.
     pub fn execute(&self, store: &dyn Store, part: Part, observer: &Observer<'_>) -> Result<(), StudyError> {
-        let missing = self.missing(&store.list()?, part)?;
+        if part.index >= part.of {
+            let allowed = format!("0 to {} (of {} parts)", part.of.saturating_sub(1), part.of);
+            return Err(StudyError::Size { what: "number of the part", got: part.index as u64, allowed });
+        }
+        let present = store.list()?;
+        let mine = self.shards.iter().skip(part.index).step_by(part.of);
+        let missing: Vec<&Shard> = mine.filter(|shard| !present.contains(&shard.name)).collect();
         let watch = Watch::new(missing.iter().map(|shard| shard.runs.len() as u64).sum(), observer);
         missing.par_iter().try_for_each(|shard| match self.run_shard(shard, &watch) {
             Some(table) => store.write(&shard.name, &shard::encode(&table, &shard.name)?),
@@ -259,7 +314,7 @@ impl<'a> Plan<'a> {
     fn empty(&self, first_run: usize) -> Table {
         let input =
             |variable: &Variable| Input { key: variable.key.clone(), unit: variable.unit.clone(), values: Vec::new() };
-        let metric = |name: &String| Metric { name: name.clone(), values: Vec::new() };
+        let metric = |name: &String| Metric { name: name.clone(), unit: self.model.unit(name), values: Vec::new() };
         Table {
             first_run,
             inputs: self.sampler.space().variables().iter().map(input).collect(),
@@ -287,7 +342,7 @@ impl<'a> Plan<'a> {
     }
 
     fn require_all(&self, present: &BTreeSet<String>) -> Result<(), StudyError> {
-        let missing = self.missing(present, Part::WHOLE)?;
+        let missing: Vec<_> = self.shards.iter().filter(|shard| !present.contains(&shard.name)).collect();
         match missing.first() {
             None => Ok(()),
             Some(first) => Err(StudyError::Incomplete {

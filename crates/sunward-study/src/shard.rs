@@ -22,7 +22,7 @@ use crate::distribution::Value;
 use crate::table::Table;
 
 /// Part of every shard's hash: a shard of another version of this crate or of another layout is another shard.
-pub(crate) const FORMAT: &str = concat!("sunward-study ", env!("CARGO_PKG_VERSION"), " 1");
+pub(crate) const FORMAT: &str = concat!("sunward-study ", env!("CARGO_PKG_VERSION"), " 2");
 
 /// Columns that every table has.
 pub(crate) const FIXED_COLUMNS: [&str; 2] = ["run", "error"];
@@ -56,7 +56,8 @@ fn batch(table: &Table) -> Result<RecordBatch, ParquetError> {
         columns.push(if words { words_column(&input.values) } else { numbers_column(&input.values) });
     }
     for metric in &table.metrics {
-        fields.push(Field::new(&metric.name, DataType::Float64, true));
+        let unit = HashMap::from([("unit".to_owned(), metric.unit.clone())]);
+        fields.push(Field::new(&metric.name, DataType::Float64, true).with_metadata(unit));
         columns.push(Arc::new(Float64Array::from(metric.values.clone())));
     }
     fields.push(Field::new(FIXED_COLUMNS[1], DataType::Utf8, true));

@@ -1,8 +1,7 @@
-//! Where shards lie: the edge of this crate, and the only place of it that touches files.
+//! Where shards lie, and what a search has already run: the edge of this crate, and the only place of it that touches files.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -51,8 +50,8 @@ impl Store for Memory {
     }
 }
 
-/// Shards as files of a folder, which several processes and machines may share. A shard is written beside its place under a hidden
-/// name that no other writer has, and takes its own when it is complete.
+/// Shards as files of a folder. A shard is written beside its place under a hidden name, which ends in the writer's process number,
+/// and takes its own when it is complete.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -73,17 +72,11 @@ impl Folder {
     }
 
     /// Puts `content` at `place` by way of a hidden file.
-    fn put(&self, place: &Path, hidden: &str, content: &[u8]) -> io::Result<()> {
-        // Process numbers would not do, as machines share them; nor would a count, as a name that came free may be another's.
-        let path = self.path.join(format!("{hidden}{:016x}", RandomState::new().build_hasher().finish()));
-        let mut file = File::create_new(&path)?;
+    fn put(&self, place: &Path, hidden: &Path, content: &[u8]) -> io::Result<()> {
+        let mut file = File::create(hidden)?;
         file.write_all(content)?;
         file.sync_all()?;
-        match fs::rename(&path, place) {
-            // Another writer of the same shard took the file for one of the dead; its own stands there by now.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && place.exists() => {}
-            renamed => renamed?,
-        }
+        fs::rename(hidden, place)?;
         File::open(&self.path)?.sync_all()
     }
 }
@@ -102,7 +95,8 @@ impl Store for Folder {
     fn write(&self, name: &str, content: &[u8]) -> Result<(), StudyError> {
         let hidden = format!(".{name}.partial-");
         let place = self.path.join(name);
-        self.put(&place, &hidden, content).map_err(refused("write", &place.display().to_string()))?;
+        let partial = self.path.join(format!("{hidden}{}", std::process::id()));
+        self.put(&place, &partial, content).map_err(refused("write", &place.display().to_string()))?;
         for torn in self.torn.iter().filter(|torn| torn.starts_with(&hidden)) {
             let path = self.path.join(torn);
             match fs::remove_file(&path) {
@@ -112,6 +106,63 @@ impl Store for Folder {
                 _ => {}
             }
         }
+        Ok(())
+    }
+}
+
+/// Results by a key, one a line in a file that only grows: what was written before a kill is there again, but for a torn last line.
+#[derive(Debug)]
+pub struct Journal {
+    name: String,
+    lines: Mutex<(File, BTreeMap<String, String>)>,
+}
+
+impl Journal {
+    /// The journal at `path`, made if it is not there.
+    ///
+    /// # Errors
+    /// If it cannot be made or read.
+    pub fn open(path: &Path) -> Result<Self, StudyError> {
+        let name = path.display().to_string();
+        let open = || OpenOptions::new().create(true).append(true).read(true).open(path);
+        let file = open().map_err(refused("write", &name))?;
+        let text = fs::read_to_string(path).map_err(refused("read", &name))?;
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        if whole.len() + 1 < text.len() {
+            // So that the next line does not go on behind the torn one.
+            file.set_len(if whole.is_empty() { 0 } else { whole.len() as u64 + 1 }).map_err(refused("write", &name))?;
+        }
+        let known = whole.lines().filter_map(|line| line.split_once('\t'));
+        let known = known.map(|(key, result)| (key.to_owned(), result.to_owned())).collect();
+        Ok(Self { name, lines: Mutex::new((file, known)) })
+    }
+
+    /// What is known under `key`.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<String> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).1.get(key).cloned()
+    }
+
+    /// Number of results.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).1.len()
+    }
+
+    /// Whether nothing is known yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Keeps `result`, which has no line's end, under `key`, which has no tabulator either.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn keep(&self, key: &str, result: &str) -> Result<(), StudyError> {
+        let (file, known) = &mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(format!("{key}\t{result}\n").as_bytes()).map_err(refused("write", &self.name))?;
+        known.insert(key.to_owned(), result.to_owned());
         Ok(())
     }
 }

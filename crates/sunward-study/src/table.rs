@@ -2,6 +2,7 @@
 
 use crate::StudyError;
 use crate::distribution::Value;
+use crate::shard;
 use crate::space::unknown;
 
 /// One row a run, in the order of the runs. A run that failed has its error and no metrics.
@@ -33,6 +34,8 @@ pub struct Input {
 pub struct Metric {
     /// Its name.
     pub name: String,
+    /// Unit of its numbers; empty for shares and counts.
+    pub unit: String,
     /// `[run]`; none where the run failed, or where the metric does not exist (a price per unit of nothing).
     pub values: Vec<Option<f64>>,
 }
@@ -70,6 +73,37 @@ impl Table {
         found.map(|input| input.values.as_slice()).ok_or_else(|| unknown("variable", key, keys()))
     }
 
+    /// The table as a Parquet file: columns `run`, each variable, each metric, `error`; units are in the fields' metadata.
+    ///
+    /// # Errors
+    /// If it does not fit in one.
+    pub fn to_parquet(&self, name: &str) -> Result<Vec<u8>, StudyError> {
+        shard::encode(self, name)
+    }
+
+    /// The table as comma-separated values (RFC 4180): a heading with units, then a line a run.
+    #[must_use]
+    pub fn to_csv(&self) -> String {
+        let heading =
+            |name: &str, unit: &str| if unit.is_empty() { name.to_owned() } else { format!("{name} [{unit}]") };
+        let inputs = self.inputs.iter().map(|input| heading(&input.key, &input.unit));
+        let metrics = self.metrics.iter().map(|metric| heading(&metric.name, &metric.unit));
+        let mut lines =
+            csv_line(["run".to_owned()].into_iter().chain(inputs).chain(metrics).chain(["error".to_owned()]));
+        for row in 0..self.runs() {
+            let inputs = self.inputs.iter().map(|input| match &input.values[row] {
+                Value::Number(number) => number.to_string(),
+                Value::Word(word) => word.clone(),
+            });
+            let metrics =
+                self.metrics.iter().map(|metric| metric.values[row].map_or_else(String::new, |v| v.to_string()));
+            let error = self.errors[row].clone().unwrap_or_default();
+            let run = (self.first_run + row).to_string();
+            lines += &csv_line([run].into_iter().chain(inputs).chain(metrics).chain([error]));
+        }
+        lines
+    }
+
     /// Adds the runs of `next`, which must follow these.
     ///
     /// # Panics
@@ -85,4 +119,13 @@ impl Table {
             mine.values.extend(theirs.values);
         }
     }
+}
+
+/// A line of comma-separated values; what holds a comma, a quote or a line's end stands in quotes.
+#[must_use]
+pub fn csv_line(cells: impl IntoIterator<Item = String>) -> String {
+    let cell = |text: String| {
+        if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    };
+    cells.into_iter().map(cell).collect::<Vec<_>>().join(",") + "\n"
 }

@@ -2,7 +2,7 @@
 
 use sunward_catalog::Catalog;
 use sunward_study::distribution::{Distribution, Value};
-use sunward_study::mission::{Declarations, numbers};
+use sunward_study::mission::{Declarations, Written};
 use sunward_study::optimise::{Bound, Constraint, Effort, Objective, Problem};
 use sunward_study::*;
 
@@ -101,7 +101,7 @@ fn values_are_set_where_their_keys_are() {
             [[design]]
             key = "mission.step"
             spread = { values = ["2 min"] }
-            [[design]]
+            [[assumption]]
             key = "environment.albedo"
             spread = { values = [0.25] }
             "#,
@@ -124,9 +124,10 @@ fn what_a_mission_cannot_hold_is_refused_by_its_key() {
     let one = |key: &str, spread: &str| refused(&format!("[[assumption]]\nkey = {key:?}\nspread = {spread}\n"));
     assert_eq!(
         one("site[0].thermal.radiator_aera", "\"catalog\""),
-        "no mission key is called \"site[0].thermal.radiator_aera\"; did you mean \"site[].thermal.radiator_area\"?"
+        "no mission key is called \"site[0].thermal.radiator_aera\"; did you mean \"site[0].thermal.radiator_area\"?"
     );
-    assert!(one("site[0].array.cell.efficiency", "\"catalog\"").starts_with("no mission key is called"));
+    let part = one("site[0].array.cell.eficiency", "\"catalog\"");
+    assert!(part.ends_with("did you mean \"site[0].array.cell.efficiency\"?"), "{part}");
     assert!(one("site[0].compute.count", "\"catalog\"").contains("1 has no range (source: mission)"));
     assert!(one("site[1].array.area", "\"catalog\"").contains("no such assumption"));
     let wrong = one("site[0].array.area", "{ uniform = [\"1 m\", \"2 m\"] }");
@@ -146,12 +147,13 @@ fn what_a_mission_cannot_hold_is_refused_by_its_key() {
 fn metrics_are_the_numbers_of_the_summary() {
     let model = model(&["work.computed", "energy.per_work", "bound.power", "jobs.train.progress"]);
     let outcome = model.fly(Point { variables: &[], values: &[] }).unwrap();
-    let found = numbers(&outcome.summary);
-    assert_eq!(found["work.computed"], Some(outcome.summary.work.computed.0));
-    assert_eq!(found["heat.chip_max"], Some(outcome.summary.heat.chip_max.0));
-    let bound: f64 = found.iter().filter(|(name, _)| name.starts_with("bound.")).filter_map(|(_, share)| *share).sum();
+    let found = measures(&outcome.summary);
+    assert_eq!(found["work.computed"].value, Some(outcome.summary.work.computed.0));
+    assert_eq!(found["heat.chip_max"].value, Some(outcome.summary.heat.chip_max.0));
+    let bound: f64 =
+        found.iter().filter(|(name, _)| name.starts_with("bound.")).filter_map(|(_, share)| share.value).sum();
     assert!((bound - 1.0).abs() < 1e-9, "{bound}");
-    assert!(found["work.computed"].unwrap() > 0.0 && found["jobs.train.progress"].unwrap() > 0.0);
+    assert!(found["work.computed"].value.unwrap() > 0.0 && found["jobs.train.progress"].value.unwrap() > 0.0);
     assert_eq!(model.metric_names().unwrap(), found.keys().cloned().collect::<Vec<_>>());
     let metrics = model.run(Point { variables: &[], values: &[] }).unwrap();
     assert_eq!(metrics[0], Some(outcome.summary.work.computed.0));
@@ -211,4 +213,96 @@ fn an_orbit_that_decays_is_told_with_its_cause() {
     let text = MISSION.replace("orbit.sun_synchronous = { altitude = \"650 km\", local_time = \"12:00\" }", "");
     let error = MissionModel::read(&text, "none.toml", Catalog::builtin(), &[]).unwrap_err().to_string();
     assert!(error.starts_with("none.toml is at fault: ") && error.contains("orbit"), "{error}");
+}
+
+/// A part's value is no key of the mission; a study overrides it, in the units and with the range that the catalog has.
+#[test]
+fn a_value_of_a_part_is_swept_by_an_override() {
+    let model = model(&["energy.available"]);
+    let text = r#"
+        [[assumption]]
+        key = "site[0].array.cell.efficiency"
+        spread = "catalog"
+        [[assumption]]
+        key = "site[0].compute.accelerator.power"
+        spread = { values = ["0.3 kW"] }
+    "#;
+    let space = model.space(&declared(text)).unwrap();
+    let Distribution::Triangular { low, mode, high } = space.variables()[0].distribution else { panic!("{space:?}") };
+    let catalog = Catalog::builtin();
+    let cell = catalog.platform("microsat-60kg").unwrap().array.cell.value.clone();
+    let efficiency = &catalog.solar_cell(&cell).unwrap().efficiency;
+    assert_eq!([low, mode, high], [efficiency.low.0, efficiency.value.0, efficiency.high.0]);
+    let available = |share: f64| {
+        let values = [Value::Number(share), Value::Number(300.0)];
+        let point = Point { variables: space.variables(), values: &values };
+        let text = model.text(point).unwrap();
+        assert!(text.contains(r#"value = "300 W""#), "{text}");
+        let world = sunward_mission::Mission::read(&text, "set.toml").unwrap().compile(&catalog).unwrap();
+        assert_eq!(world.designs[0].compute.power.0, 300.0);
+        metric_at(&model, "energy.available", point).unwrap()
+    };
+    let ratio = available(mode * 0.9) / available(mode);
+    assert!((ratio - 0.9).abs() < 0.02, "{ratio}: cells that convert less are a little warmer");
+}
+
+#[test]
+fn what_the_world_decides_is_no_design() {
+    for key in ["site[0].array.cell.efficiency", "environment.albedo", "radiation.upset_multiplier", "mission.seed"] {
+        let told = refused(&format!("[[design]]\nkey = {key:?}\nspread = {{ uniform = [1, 2] }}\n"));
+        assert!(told.starts_with(&format!("{key} is an assumption: it can be swept, but not optimised")), "{told}");
+    }
+}
+
+/// Twice the array at 5 kg for each m2 adds what it should to the dry mass; the mission's own design adds nothing.
+#[test]
+fn a_follower_follows_the_design() {
+    let text = r#"
+        [[design]]
+        key = "site[0].array.area"
+        spread = { uniform = ["0.5 m2", "4 m2"] }
+        [[follower]]
+        key = "site[0].mass.dry"
+        from = [{ of = "site[0].array.area", per = "2 m2", adds = "10 kg" }]
+        [[objective]]
+        minimise = "launched"
+        [[constraint]]
+        metric = "heat.chip_max"
+        at_most = "85 degC"
+        at_least = "250 K"
+        [[constraint]]
+        metric = "work.availability"
+        at_least = "10 %"
+    "#;
+    let declared = declared(text);
+    let plain = model(&["launched"]);
+    let identity = plain.identity();
+    let model = plain.with_followers(&declared).unwrap();
+    assert_ne!(identity, model.identity());
+    let space = model.space(&declared).unwrap();
+    let launched = |area: f64| {
+        let values = [Value::Number(area)];
+        metric_at(&model, "launched", Point { variables: space.variables(), values: &values }).unwrap()
+    };
+    let as_is = metric_at(&model, "launched", Point { variables: &[], values: &[] }).unwrap();
+    let area = model.world().designs[0].array.area.0;
+    assert_eq!(launched(area), as_is);
+    assert!((launched(area + 1.0) - as_is - 5.0).abs() < 1e-9);
+    assert_eq!(declared.metrics(), ["launched", "heat.chip_max", "work.availability"]);
+    let bounds: Vec<Bound> =
+        model.constraints(&declared).unwrap().into_iter().map(|constraint| constraint.bound).collect();
+    assert_eq!(bounds, [Bound::AtMost(85.0 + 273.15), Bound::AtLeast(250.0), Bound::AtLeast(0.1)]);
+}
+
+#[test]
+fn every_quantity_among_the_metrics_tells_its_unit() {
+    let model = model(&[]);
+    let unit = |metric: &str| model.measure(metric).unwrap().scale.map(|scale| scale.unit);
+    let units = ["launched", "work.delivered", "heat.chip_max", "energy.per_work", "bound.heat", "data.contacts"];
+    assert_eq!(units.map(unit), [Some("kg"), Some("FLOP"), Some("K"), Some("J"), Some(""), None]);
+    let written = |metric: &str, text: &str| model.metric_value(metric, &Written::Text(text.to_owned()));
+    assert_eq!(written("energy.per_work", "2 Wh").unwrap(), 7200.0);
+    assert_eq!(written("data.contacts", "7").unwrap(), 7.0);
+    assert!(written("launched", "7").unwrap_err().to_string().contains("has no unit"));
+    assert!(written("lunched", "7 kg").unwrap_err().to_string().contains("did you mean \"launched\"?"));
 }

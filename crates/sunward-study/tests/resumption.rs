@@ -183,27 +183,6 @@ fn killed_workers_leave_nothing_wrong() {
     assert!(!torn.exists());
 }
 
-/// Machines share a folder, and two of them may come to do the same shard: with the same process number, for all they know.
-#[test]
-fn writers_of_one_shard_do_not_disturb_each_other() {
-    let scratch = Scratch::new("doubled");
-    let content = vec![7_u8; 200_000];
-    let name = "000000-0123456789abcdef.parquet";
-    std::thread::scope(|scope| {
-        for _ in 0..6 {
-            scope.spawn(|| {
-                for _ in 0..20 {
-                    let folder = Folder::open(&scratch.0).unwrap();
-                    folder.write(name, &content).unwrap();
-                    assert!(folder.read(name).unwrap() == content, "a shard was seen that is not whole");
-                }
-            });
-        }
-    });
-    Folder::open(&scratch.0).unwrap().write(name, &content).unwrap();
-    assert_eq!(std::fs::read_dir(&scratch.0).unwrap().count(), 1, "hidden files were left");
-}
-
 fn worker(folder: &Path, part: usize) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["killed_workers_leave_nothing_wrong", "--exact"]);
@@ -247,9 +226,6 @@ fn whatever_decides_a_shard_changes_its_name() {
         name(&Study { shard_runs: 11, ..number("m") }, &Function::new("f", &["y"], one)),
     ]);
     assert_eq!(names.len(), 6, "{names:?}");
-    let digest = |study: &Study| Plan::new(study, &Function::new("f", &["y"], one)).unwrap().digest();
-    assert_eq!(digest(&number("m")), digest(&number("m")));
-    assert_ne!(digest(&number("m")), digest(&number("km")));
 }
 
 #[test]
@@ -271,7 +247,6 @@ fn shards_that_are_not_what_they_should_be_are_refused() {
     assert!(Plan::new(&lacking, &model).err().unwrap().to_string().contains("runs of a shard is 0"));
     let part = plan.execute(&Memory::default(), Part { index: 2, of: 2 }, &go).unwrap_err().to_string();
     assert!(part.contains("number of the part is 2; allowed are 0 to 1"), "{part}");
-    assert!(Part::all(2).all(|part| plan.missing(&BTreeSet::new(), part).is_ok()));
     let clash = Function::new("clash", &["area"], |values: &[f64]| vec![values[0]]);
     assert!(Plan::new(&study(), &clash).err().unwrap().to_string().contains("\"area\" names two columns"));
 }
@@ -303,4 +278,59 @@ fn contenders_are_compared_as_they_are() {
     let rows = compare(&[("orbit", &orbit), ("ground", &ground)]);
     assert_eq!(rows[0], Compared { name: "orbit".to_owned(), outcome: Ok(vec![Some(7.0)]) });
     assert_eq!(rows[1].outcome, Err("cost is NaN".to_owned()));
+}
+
+/// Counts its runs; fails on a part of the plane.
+struct Counting {
+    metrics: Vec<String>,
+    runs: AtomicUsize,
+}
+
+impl Model for Counting {
+    fn identity(&self) -> String {
+        "counting".to_owned()
+    }
+    fn metrics(&self) -> &[String] {
+        &self.metrics
+    }
+    fn run(&self, point: Point<'_>) -> Result<Vec<Option<f64>>, RunError> {
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        let [x, y] = [0, 1].map(|index| point.values[index].number().unwrap());
+        if x > 0.9 { Err("too far\nout".into()) } else { Ok(vec![Some(x / 3.0), Some((1.0 + y) / (x + 0.1))]) }
+    }
+}
+
+/// A search that was stopped, and whose last line was torn, asks for no design twice and ends as one that was not.
+#[test]
+fn a_stopped_search_goes_on_where_it_was() {
+    use sunward_study::optimise::{Effort, Objective, Problem};
+    let scratch = Scratch::new("search");
+    let unit = Distribution::Uniform { low: 0.0, high: 1.0 };
+    let variables = ["x", "y"].map(|key| Variable::new(key, Role::Design, unit.clone()));
+    let space = Space::new(variables.to_vec()).unwrap();
+    let objectives = ["f", "g"].map(|metric| Objective { metric: metric.to_owned(), better: Better::Lower });
+    let counting = Counting { metrics: vec!["f".to_owned(), "g".to_owned()], runs: AtomicUsize::new(0) };
+    let effort = Effort { evaluations: 200, population: 20, seed: 1 };
+    let search = |model: &dyn Model, observer: &Observer<'_>| {
+        let problem = Problem { model, space: &space, over: &[], objectives: &objectives, constraints: &[] };
+        optimise(&problem, &effort, observer)
+    };
+    let aside = Journal::open(&scratch.0.join("whole")).unwrap();
+    let whole = search(&Remembered { model: &counting, journal: &aside }, &go).unwrap();
+    let needed = counting.runs.swap(0, Ordering::Relaxed);
+    let path = scratch.0.join("journal");
+    let stop = |progress: &Progress| if progress.done >= 100 { Control::Stop } else { Control::Continue };
+    let journal = Journal::open(&path).unwrap();
+    let stopped = search(&Remembered { model: &counting, journal: &journal }, &stop).unwrap_err().to_string();
+    assert!(stopped.starts_with("stopped after 100 runs"), "{stopped}");
+    let torn = std::fs::read_to_string(&path).unwrap() + "0123456789abcdef\t0.1";
+    std::fs::write(&path, torn).unwrap();
+    let journal = Journal::open(&path).unwrap();
+    let again = search(&Remembered { model: &counting, journal: &journal }, &go).unwrap();
+    assert!(again == whole, "the search differs");
+    assert_eq!(counting.runs.load(Ordering::Relaxed), needed);
+    assert!(journal.len() >= whole.tried.len() && whole.tried.len() > whole.front.len());
+    assert!(whole.tried.iter().any(|candidate| candidate.error.as_deref() == Some("too far out")));
+    let lines = std::fs::read_to_string(&path).unwrap();
+    assert!(lines.lines().all(|line| line.split('\t').count() == 3 || line.contains("\t!too far out")), "{lines}");
 }

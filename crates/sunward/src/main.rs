@@ -6,9 +6,9 @@ mod fly;
 mod input;
 mod models;
 mod oem;
-mod slurm;
-mod spread;
+mod optimize;
 mod study;
+mod study_folder;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,6 +39,8 @@ enum Command {
     Compare(study::CompareOptions),
     /// Fly a mission many times with values that are uncertain: bands, tornado, Sobol indices. Resumable.
     Sweep(study::SweepOptions),
+    /// Search for the design that serves best, or for all that none beats, under constraints. Resumable.
+    Optimize(optimize::Options),
     /// Check published claims against the physics and the published prices: holds, fails or depends, with the working.
     Claim {
         /// As JSON on stdout.
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         Command::Check { mission, json } => input::check(&mission, json),
         Command::Compare(options) => study::compare(&options),
         Command::Sweep(options) => study::sweep(&options),
+        Command::Optimize(options) => optimize::optimize(&options),
         Command::Claim { json } => study::claim(json),
         Command::Model(options) => models::model(&options),
         Command::Chat(options) => chat::chat(&options),

@@ -4,18 +4,22 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use sunward::Catalog;
 use sunward_cost::claim::{Verdict, published};
 use sunward_study::mission::Declarations;
-use sunward_study::{Bootstrap, MissionModel, Model, Plan, Sampling, Study, StudyError, bands, sobol, tornado};
+use sunward_study::{
+    Bootstrap, Control, Folder, MissionModel, Model, Observer, Plan, Sampling, Scale, Study, StudyError, bands, sobol,
+    tornado,
+};
 use sunward_units::significant;
 
+use crate::Failure;
 use crate::input::{print_json, print_text, text};
-use crate::{Failure, spread};
 
 /// Metrics shown where none are asked for.
-const METRICS: [&str; 12] = [
+pub(crate) const METRICS: [&str; 12] = [
     "launched",
     "work.computed",
     "work.delivered",
@@ -71,8 +75,6 @@ pub(crate) struct SweepOptions {
     /// As JSON on stdout.
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
-    spread: spread::Options,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -92,7 +94,8 @@ enum Kind {
 /// Probability below the low and above the high value of a tornado.
 const TORNADO_TAIL: f64 = 0.1;
 
-fn model(path: &Path, metrics: &[String]) -> Result<MissionModel, Failure> {
+/// The mission at `path` as a model of a study.
+pub(crate) fn model(path: &Path, metrics: &[String]) -> Result<MissionModel, Failure> {
     let names: Vec<&str> = metrics.iter().map(String::as_str).collect();
     MissionModel::read(&text(path)?, &path.display().to_string(), Catalog::builtin(), &names).map_err(Failure::input)
 }
@@ -117,14 +120,17 @@ pub(crate) fn compare(options: &CompareOptions) -> Result<(), Failure> {
         });
         return print_json(&json!({"missions": names, "rows": rows.collect::<Vec<_>>()}));
     }
-    let mut table = table(std::iter::once("SI units".to_owned()).chain(names).chain(["last / first".to_owned()]));
+    let mut table = sheet(std::iter::once("metric".to_owned()).chain(names).chain(["last / first".to_owned()]));
     for (row, name) in metrics.iter().enumerate() {
         let values: Vec<Option<f64>> = columns.iter().map(|column| column[row]).collect();
         let ratio = match (values.first().copied().flatten(), values.last().copied().flatten()) {
             (Some(first), Some(last)) if first != 0.0 => significant(last / first, 4),
             _ => String::new(),
         };
-        let shown = values.iter().map(|value| number(*value));
+        let shown = values.iter().zip(&models).map(|(value, model)| {
+            let scale = model.measure(name).ok().and_then(|measure| measure.scale);
+            shown(*value, scale)
+        });
         table.add_row(std::iter::once(name.clone()).chain(shown).chain([ratio]));
     }
     print_text(&right_aligned(table))
@@ -144,11 +150,17 @@ pub(crate) fn sweep(options: &SweepOptions) -> Result<(), Failure> {
     let space = model.space(&declared).map_err(Failure::input)?;
     let study = Study { space, sampling, seed: options.seed, shard_runs: SHARD_RUNS };
     let plan = Plan::new(&study, &model).map_err(Failure::input)?;
-    let folder = options
-        .out
-        .clone()
-        .unwrap_or_else(|| Path::new("runs").join(options.study.file_stem().unwrap_or_else(|| "study".as_ref())));
-    let Some(result) = spread::execute(&options.spread, &plan, &folder)? else { return Ok(()) };
+    let folder = options.out.clone().unwrap_or_else(|| default_folder(&options.study));
+    let store = Folder::open(&folder).map_err(Failure::run)?;
+    let bar = bar(plan.sampler().runs() as u64, "runs");
+    let observer: &Observer<'_> = &|progress| {
+        bar.set_length(progress.of);
+        bar.set_position(progress.done);
+        Control::Continue
+    };
+    plan.execute(&store, sunward_study::Part::WHOLE, observer).map_err(Failure::run)?;
+    bar.finish_and_clear();
+    let result = plan.collect(&store).map_err(Failure::run)?;
     let findings = findings(options, &plan, &result).map_err(Failure::run)?;
     eprintln!("{} runs, {} failed; shards in {}", result.runs(), result.failed(), folder.display());
     if options.json { print_json(&findings.json) } else { print_text(&right_aligned(findings.table)) }
@@ -170,7 +182,7 @@ fn findings(options: &SweepOptions, plan: &Plan<'_>, result: &sunward_study::Tab
 
 fn quantiles(options: &SweepOptions, result: &sunward_study::Table) -> Result<Findings, StudyError> {
     let mut table =
-        table(["metric, SI units", "5 %", "median", "95 %", "95 % confidence of the median"].map(str::to_owned));
+        sheet(["metric, SI units", "5 %", "median", "95 %", "95 % confidence of the median"].map(str::to_owned));
     let mut rows = Vec::new();
     for name in &options.metrics {
         let all = bands(result.metric(name)?, &PROBABILITIES, &Bootstrap::default())?;
@@ -186,7 +198,7 @@ fn quantiles(options: &SweepOptions, result: &sunward_study::Table) -> Result<Fi
 }
 
 fn tornadoes(options: &SweepOptions, plan: &Plan<'_>, result: &sunward_study::Table) -> Result<Findings, StudyError> {
-    let mut table = table(["metric, SI units", "value", "low end", "centre", "high end"].map(str::to_owned));
+    let mut table = sheet(["metric, SI units", "value", "low end", "centre", "high end"].map(str::to_owned));
     let mut rows = Vec::new();
     for name in &options.metrics {
         let tornado = tornado(plan.sampler(), result.metric(name)?)?;
@@ -201,7 +213,7 @@ fn tornadoes(options: &SweepOptions, plan: &Plan<'_>, result: &sunward_study::Ta
 
 fn indices(options: &SweepOptions, plan: &Plan<'_>, result: &sunward_study::Table) -> Result<Findings, StudyError> {
     let mut table =
-        table(["metric", "value", "alone", "with others", "95 % confidence of the latter"].map(str::to_owned));
+        sheet(["metric", "value", "alone", "with others", "95 % confidence of the latter"].map(str::to_owned));
     let mut rows = Vec::new();
     for name in &options.metrics {
         for index in sobol(plan.sampler(), result.metric(name)?, &Bootstrap::default())?.of {
@@ -236,14 +248,32 @@ fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "none".to_owned(), |value| significant(value, 4))
 }
 
-fn table(header: impl IntoIterator<Item = String>) -> Table {
+/// Where a study leaves its results unless told otherwise.
+pub(crate) fn default_folder(study: &Path) -> PathBuf {
+    Path::new("runs").join(study.file_stem().unwrap_or_else(|| "study".as_ref()))
+}
+
+/// A bar on stderr that counts `what`.
+pub(crate) fn bar(of: u64, what: &str) -> ProgressBar {
+    let template = format!("{{bar:24}} {{pos}}/{{len}} {what} {{elapsed}} {{msg}}");
+    ProgressBar::new(of).with_style(ProgressStyle::with_template(&template).expect("a valid template"))
+}
+
+/// A metric as a person reads it.
+pub(crate) fn shown(value: Option<f64>, scale: Option<Scale>) -> String {
+    value.map_or_else(|| "none".to_owned(), |value| sunward_report::human(value, scale.map(|scale| scale.dimension)))
+}
+
+/// An empty table with a heading.
+pub(crate) fn sheet(header: impl IntoIterator<Item = String>) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header);
     table
 }
 
-fn right_aligned(mut table: Table) -> String {
+/// The table with its numbers to the right.
+pub(crate) fn right_aligned(mut table: Table) -> String {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }

@@ -18,27 +18,27 @@ fn sunward() -> Command {
 }
 
 /// Runs the command line in `folder`.
-fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     sunward().current_dir(folder).args(arguments).output().expect("the binary runs")
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
 }
 
 /// What stands on stderr, its wrapped lines joined.
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     let lines = text(&output.stderr);
     assert!(!lines.contains("panicked"), "{lines}");
     lines.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
 }
 
-fn json(output: &Output) -> Value {
+pub(crate) fn json(output: &Output) -> Value {
     assert_eq!(output.status.code(), Some(0), "{}", said(output));
     serde_json::from_slice(&output.stdout).expect("stdout is JSON")
 }
 
-fn entries(folder: &Path) -> Vec<String> {
+pub(crate) fn entries(folder: &Path) -> Vec<String> {
     let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
     let mut all: Vec<String> = fs::read_dir(folder).unwrap().map(name).collect();
     all.sort();
@@ -46,7 +46,7 @@ fn entries(folder: &Path) -> Vec<String> {
 }
 
 /// One hour of `PLAIN` in `folder`.
-fn hour(folder: &Path) -> PathBuf {
+pub(crate) fn hour(folder: &Path) -> PathBuf {
     let path = folder.join("hour.toml");
     fs::write(&path, with(PLAIN, "\"12 h\"", "\"1 h\"")).unwrap();
     path

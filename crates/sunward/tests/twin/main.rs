@@ -6,4 +6,4 @@ mod defects;
 mod determinism;
 mod flight;
 mod keys;
-mod slurm;
+mod studies;
