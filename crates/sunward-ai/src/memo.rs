@@ -38,6 +38,8 @@ pub struct Step {
     pub number: u64,
     /// Its loss.
     pub loss: f64,
+    /// The validation loss after it, if an evaluation was due.
+    pub validation: Option<f64>,
     /// What it said to the ground, if an evaluation was due.
     pub text: Option<String>,
 }

@@ -6,15 +6,17 @@
 //!
 //! **Not modelled**: upsets in the packed copy of the weights and in the code itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sunward_units::{Bits, Flops};
-use sunward_work::payload::{Output, Payload, PayloadError, Progress, Upset};
+use sunward_work::payload::{Loss, Output, Payload, PayloadError, Progress, Upset};
+use xxhash_rust::xxh3::xxh3_64;
 
+use crate::gpt::adapters::{AdapterConfig, AdapterLayout};
 use crate::gpt::data::Part;
 use crate::gpt::sample::Sampling;
-use crate::gpt::train::{Buffers, Phase, Region, Trainer};
+use crate::gpt::train::{Buffers, Phase, Region, TrainError, Trainer};
 use crate::memo::{Lineage, Memo, Step, Store};
 
 /// How an executed run follows a simulated job.
@@ -36,6 +38,73 @@ pub struct Proxy {
     pub sample_tokens: usize,
 }
 
+/// A network as a file holds it: what it is called, and [`Trainer::network`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrainedNetwork {
+    /// Name of the file or the job it is from.
+    pub name: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+/// Where a training job leaves its network when it is done, for those that continue from it. Clones share the place.
+#[derive(Debug, Clone, Default)]
+pub struct Handover(Arc<Mutex<Option<Arc<TrainedNetwork>>>>);
+
+impl Handover {
+    /// What was left last.
+    #[must_use]
+    pub fn get(&self) -> Option<Arc<TrainedNetwork>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn put(&self, network: TrainedNetwork) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(network));
+    }
+}
+
+/// Where the first weights of a run come from.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// A network that is at hand.
+    Network(Arc<TrainedNetwork>),
+    /// The network of a job, once that is done.
+    Job {
+        /// Name of the job.
+        name: String,
+        /// Where it leaves its network.
+        handover: Handover,
+    },
+}
+
+impl Origin {
+    fn network(&self) -> Result<Arc<TrainedNetwork>, PayloadError> {
+        match self {
+            Self::Network(network) => Ok(Arc::clone(network)),
+            Self::Job { name, handover } => {
+                let missing = || PayloadError::Failed(format!("job {name:?}, from which it continues, is not done"));
+                handover.get().ok_or_else(missing)
+            }
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Network(network) => &network.name,
+            Self::Job { name, .. } => name,
+        }
+    }
+}
+
+/// A run that continues from a trained network on another text.
+#[derive(Debug, Clone)]
+pub struct FineTuning {
+    /// The trained network.
+    pub from: Origin,
+    /// The adapters that are trained; all weights where there are none.
+    pub adapters: Option<AdapterConfig>,
+}
+
 /// A [`Trainer`] as the twin's payload.
 ///
 /// Its state is a number of steps and the upsets that struck them; the buffers follow only when a step is not remembered.
@@ -50,6 +119,10 @@ pub struct TrainingPayload {
     pending: Vec<Upset>,
     memo: Memo,
     store: Arc<dyn Store>,
+    build: u64,
+    tuning: Option<FineTuning>,
+    /// Where the network goes when it is trained, and the job's name.
+    leaves: Option<(String, Handover)>,
 }
 
 /// Everything that decides what comes next.
@@ -82,20 +155,74 @@ impl TrainingPayload {
     /// programs that might compute them differently apart.
     #[must_use]
     pub fn new(trainer: Trainer, proxy: Proxy, store: Arc<dyn Store>, build: u64) -> Self {
-        let corpus = trainer.corpus();
-        let described = format!(
-            "{:?} {:?} {:x} every {} over {} batches, {} tokens",
-            trainer.config(),
-            trainer.settings(),
-            corpus.digest(),
-            proxy.evaluate_interval,
-            proxy.evaluate_batches,
-            proxy.sample_tokens
-        );
-        let start = Lineage::start(&described, build);
+        let start = Lineage::start(&described(&trainer, &proxy), build);
         let memo = Memo::load(store.as_ref(), start);
         let state = State { banked: 0.0, steps: 0, lineage: start, struck: Vec::new() };
-        Self { trainer, computed: start, proxy, start, state, pending: Vec::new(), memo, store }
+        let (tuning, leaves) = (None, None);
+        Self { trainer, computed: start, proxy, start, state, pending: Vec::new(), memo, store, build, tuning, leaves }
+    }
+
+    /// The same run continued from a trained network instead of fresh weights: from one at hand at once, from a job's when the first
+    /// step is due.
+    ///
+    /// # Errors
+    /// A network that is at hand and cannot be continued from, or adapters that cannot be had.
+    pub fn fine_tuning(mut self, tuning: FineTuning) -> Result<Self, TrainError> {
+        tuning.adapters.map(AdapterConfig::validated).transpose()?;
+        if let Origin::Network(network) = &tuning.from {
+            self.trainer = tuned(&self.trainer, network, tuning.adapters)?;
+        }
+        self.tuning = Some(tuning);
+        Ok(self)
+    }
+
+    /// The same run, which leaves its network at `handover` when the job called `name` is done.
+    #[must_use]
+    pub fn leaving(mut self, name: &str, handover: Handover) -> Self {
+        self.leaves = Some((name.to_owned(), handover));
+        self
+    }
+
+    /// Puts the first weights in place where they are those of a network: before the first step, and again after a new start.
+    fn begin(&mut self) -> Result<(), PayloadError> {
+        let Some(tuning) = &self.tuning else { return Ok(()) };
+        let network = tuning.from.network()?;
+        let described = format!(
+            "{} from {:x} {:?}",
+            described(&self.trainer, &self.proxy),
+            xxh3_64(&network.bytes),
+            tuning.adapters
+        );
+        let start = Lineage::start(&described, self.build);
+        if self.start != start {
+            self.trainer = tuned(&self.trainer, &network, tuning.adapters).map_err(failed)?;
+            self.memo = Memo::load(self.store.as_ref(), start);
+            (self.start, self.computed) = (start, start);
+        }
+        self.state.lineage = start;
+        Ok(())
+    }
+
+    /// The first step's weights looked at, where they have been trained before.
+    fn before(&mut self) -> Result<Option<Step>, PayloadError> {
+        if self.tuning.is_none() {
+            return Ok(None);
+        }
+        if self.memo.step(self.start).is_none() {
+            self.catch_up()?;
+            let (validation, text) = self.look(0);
+            let step = Step { number: 0, loss: validation, validation: Some(validation), text: Some(text) };
+            self.memo.insert(self.start, step);
+        }
+        Ok(self.memo.step(self.start).cloned())
+    }
+
+    /// Leaves the network where others look for it.
+    fn leave(&mut self) -> Result<(), PayloadError> {
+        let Some((name, handover)) = self.leaves.clone() else { return Ok(()) };
+        self.catch_up()?;
+        handover.put(TrainedNetwork { name, bytes: self.trainer.network() });
+        Ok(())
     }
 
     /// The training run, its buffers where the payload's state is.
@@ -146,7 +273,8 @@ impl TrainingPayload {
         });
         let done = report.iteration + 1;
         let due = done.is_multiple_of(self.proxy.evaluate_interval) || done == self.proxy.iterations;
-        Step { number: report.iteration, loss: report.loss, text: due.then(|| self.look(done)) }
+        let (validation, text) = due.then(|| self.look(done)).unzip();
+        Step { number: report.iteration, loss: report.loss, validation, text }
     }
 
     /// Brings the trainer's buffers to the payload's state: from the latest state kept on its way, else from the start.
@@ -160,15 +288,11 @@ impl TrainingPayload {
         let from = match kept {
             Some((steps, state)) => {
                 let state = state.to_vec();
-                self.trainer
-                    .restore("remembered state", &state)
-                    .map_err(|error| PayloadError::Failed(error.to_string()))?;
+                self.trainer.restore("remembered state", &state).map_err(failed)?;
                 steps
             }
             None => {
-                let (config, settings) = (*self.trainer.config(), *self.trainer.settings());
-                self.trainer = Trainer::new(config, settings, self.trainer.corpus_shared())
-                    .map_err(|error| PayloadError::Failed(error.to_string()))?;
+                self.trainer = self.first_trainer()?;
                 0
             }
         };
@@ -177,6 +301,16 @@ impl TrainingPayload {
         }
         self.computed = self.state.lineage;
         Ok(())
+    }
+
+    /// The trainer before its first step.
+    fn first_trainer(&self) -> Result<Trainer, PayloadError> {
+        let trainer = &self.trainer;
+        match &self.tuning {
+            Some(tuning) => tuned(trainer, &*tuning.from.network()?, tuning.adapters),
+            None => Trainer::new(*trainer.config(), *trainer.settings(), trainer.corpus_shared()),
+        }
+        .map_err(failed)
     }
 
     /// Every lineage from the start to the payload's state, with the upsets that led to it.
@@ -197,7 +331,7 @@ impl TrainingPayload {
     }
 
     /// Validation loss and a sample of generated text.
-    fn look(&mut self, done: u64) -> String {
+    fn look(&mut self, done: u64) -> (f64, String) {
         let loss = self.trainer.evaluate(Part::Validation, self.proxy.evaluate_batches);
         let seed = self.trainer.settings().seed;
         let sampling = Sampling { temperature: SAMPLE_TEMPERATURE, top_k: SAMPLE_TOP_K, sample: done as u32, seed };
@@ -205,8 +339,34 @@ impl TrainingPayload {
             Ok(text) => text,
             Err(error) => format!("({error})"),
         };
-        format!("step {done}, validation loss {loss:.4}: {}", sample.trim())
+        (loss, format!("step {done}, validation loss {loss:.4}: {}", sample.trim()))
     }
+}
+
+/// What decides a run, but for where its weights come from.
+fn described(trainer: &Trainer, proxy: &Proxy) -> String {
+    format!(
+        "{:?} {:?} {:x} every {} over {} batches, {} tokens",
+        trainer.config(),
+        trainer.settings(),
+        trainer.corpus().digest(),
+        proxy.evaluate_interval,
+        proxy.evaluate_batches,
+        proxy.sample_tokens
+    )
+}
+
+/// A run of `trainer`'s settings and text from the weights of `network`.
+fn tuned(
+    trainer: &Trainer,
+    network: &TrainedNetwork,
+    adapters: Option<AdapterConfig>,
+) -> Result<Trainer, TrainError> {
+    Trainer::fine_tune((&network.name, &network.bytes), *trainer.settings(), trainer.corpus_shared(), adapters)
+}
+
+fn failed(error: impl std::error::Error) -> PayloadError {
+    PayloadError::Failed(error.to_string())
 }
 
 /// The moment of a step at which an upset strikes.
@@ -236,6 +396,13 @@ fn flip(strike: &Upset, buffers: &mut Buffers) {
     }
 }
 
+/// Adds what was evaluated after `done` steps.
+fn tell(progress: &mut Progress, done: u64, step: Step) {
+    let say = |text: String| Output { size: Bits(CHARACTER_BITS * text.len() as f64), text: Some(text) };
+    progress.validations.extend(step.validation.map(|value| Loss { step: done, value }));
+    progress.outputs.extend(step.text.map(say));
+}
+
 impl Payload for TrainingPayload {
     fn advance(&mut self, granted: Flops, upsets: &[Upset]) -> Result<Progress, PayloadError> {
         self.pending.extend_from_slice(upsets);
@@ -244,10 +411,18 @@ impl Payload for TrainingPayload {
         // Half a millionth of a step forgives the rounding of many small grants.
         while self.state.banked >= self.flop_per_step() * (1.0 - 5e-7) && self.state.steps < self.proxy.iterations {
             self.state.banked -= self.flop_per_step();
+            if self.state.steps == 0 {
+                self.begin()?;
+                if let Some(step) = self.before()? {
+                    tell(&mut progress, 0, step);
+                }
+            }
             let step = self.step()?;
             progress.losses.push(step.loss());
-            let say = |text: String| Output { size: Bits(CHARACTER_BITS * text.len() as f64), text: Some(text) };
-            progress.outputs.extend(step.text.map(say));
+            tell(&mut progress, self.state.steps, step);
+            if self.state.steps == self.proxy.iterations {
+                self.leave()?;
+            }
         }
         Ok(progress)
     }
@@ -259,6 +434,9 @@ impl Payload for TrainingPayload {
     fn restore(&mut self, checkpoint: &[u8]) -> Result<(), PayloadError> {
         self.state = serde_json::from_slice(checkpoint)
             .map_err(|error| PayloadError::Checkpoint { got: checkpoint.len(), reason: error.to_string() })?;
+        if self.state.steps == 0 {
+            self.state.lineage = self.start;
+        }
         self.pending.clear();
         Ok(())
     }
@@ -266,8 +444,18 @@ impl Payload for TrainingPayload {
     fn proxy(&self) -> Option<String> {
         let Proxy { simulated_steps, iterations, .. } = self.proxy;
         let config = self.trainer.config();
+        let trained = match &self.tuning {
+            None => "trained".to_owned(),
+            Some(FineTuning { from, adapters: None }) => format!("continued from {} with all weights", from.name()),
+            Some(FineTuning { from, adapters: Some(adapters) }) => {
+                let layout = self.trainer.layout();
+                let (of, all) = (AdapterLayout::new(*adapters, layout).elements(), layout.elements());
+                let rank = adapters.rank;
+                format!("continued from {} with adapters of rank {rank} ({of} numbers beside {all})", from.name())
+            }
+        };
         let network = format!(
-            "a GPT of {} layers, {} wide, context {}, trained for real on {}",
+            "a GPT of {} layers, {} wide, context {}, {trained} for real on {}",
             config.layers,
             config.width,
             config.context,
@@ -287,7 +475,7 @@ mod tests {
 
     use super::*;
     use crate::gpt::config::{GptConfig, TrainConfig};
-    use crate::gpt::data::Corpus;
+    use crate::gpt::data::{Corpus, Style};
     use crate::memo::Forgetful;
 
     const PROXY: Proxy = Proxy {
@@ -312,6 +500,70 @@ mod tests {
         let settings =
             TrainConfig { batch: 2, iterations: PROXY.iterations, warmup: 2, seed: 7, ..TrainConfig::default() };
         TrainingPayload::new(Trainer::new(config, settings, corpus).unwrap(), PROXY, store, 1)
+    }
+
+    /// A run on the generated dialogue that continues from what `payload` leaves.
+    fn tuning(store: Arc<dyn Store>, adapters: Option<AdapterConfig>) -> (TrainingPayload, TrainingPayload) {
+        let handover = Handover::default();
+        let base = payload_with(Arc::clone(&store)).leaving("base", handover.clone());
+        let vocabulary = base.trainer.corpus().vocabulary().clone();
+        let text = Style::Dialogue.text(4000, 7);
+        let corpus = Arc::new(Corpus::new(Style::Dialogue.name(), &text, vocabulary).unwrap());
+        let settings = TrainConfig { seed: 8, batch: 8, learning_rate: 1e-2, ..*base.trainer.settings() };
+        let trainer = Trainer::new(*base.trainer.config(), settings, corpus).unwrap();
+        let from = Origin::Job { name: "base".to_owned(), handover };
+        let tuned = TrainingPayload::new(trainer, PROXY, store, 1).fine_tuning(FineTuning { from, adapters });
+        (base, tuned.unwrap())
+    }
+
+    const ADAPTERS: Option<AdapterConfig> = Some(AdapterConfig { rank: 2, alpha: 4.0 });
+
+    #[test]
+    fn fine_tuning_starts_where_the_other_job_ended_and_lowers_the_loss_on_the_new_text() {
+        for adapters in [None, ADAPTERS] {
+            let (mut base, mut tuned) = tuning(Arc::new(Forgetful), adapters);
+            let early = tuned.clone().advance(STEP, &[]).unwrap_err();
+            assert!(early.to_string().contains("job \"base\", from which it continues, is not done"), "{early}");
+            losses(&mut base, STEP * 20.0, 1);
+            let first = tuned.advance(STEP, &[]).unwrap();
+            let expected = base.trainer().unwrap().clone();
+            let on_new_text = Trainer::fine_tune(
+                ("base", &expected.network()),
+                *tuned.trainer.settings(),
+                tuned.trainer.corpus_shared(),
+                None,
+            );
+            let before = on_new_text.unwrap().evaluate(Part::Validation, PROXY.evaluate_batches);
+            assert_eq!(first.validations, [Loss { step: 0, value: before }]);
+            let rest = tuned.advance(STEP * 19.0, &[]).unwrap();
+            assert_eq!(rest.validations.iter().map(|loss| loss.step).collect::<Vec<_>>(), [10, 20]);
+            assert!(rest.validations[1].value < before - 0.02, "{before}, then {:?}", rest.validations);
+            assert_eq!(first.outputs.len() + rest.outputs.len(), 3, "each evaluation comes down as text");
+            let same = weights(&mut tuned) == expected.buffers().region(Region::Weights);
+            assert_eq!(same, adapters.is_some(), "adapters, and only they, leave the weights as they are");
+        }
+    }
+
+    #[test]
+    fn interrupted_fine_tuning_goes_on_to_the_same_bytes() {
+        let fly = |store: Arc<dyn Store>, steps: usize| {
+            let (mut base, tuned) = tuning(store, ADAPTERS);
+            let handover = Handover::default();
+            let mut tuned = tuned.leaving("tuned", handover.clone());
+            let mut all = losses(&mut base, STEP, 20);
+            let saved = tuned.checkpoint();
+            all.extend(losses(&mut tuned, STEP, steps.min(3)));
+            // Thrown back to before its first step.
+            tuned.restore(&saved).unwrap();
+            all.extend(losses(&mut tuned, STEP, steps));
+            (all, handover.get())
+        };
+        let whole = fly(Arc::new(Forgetful), 20);
+        assert!(whole.1.is_some());
+        let shelf = Arc::new(Shelf::default());
+        assert_eq!(fly(shelf.clone(), 13).1, None, "what is not done is not handed over");
+        assert!(fly(shelf.clone(), 20) == whole, "resumed");
+        assert!(fly(shelf, 20) == whole, "repeated");
     }
 
     fn losses(payload: &mut TrainingPayload, grant: Flops, calls: usize) -> Vec<Loss> {

@@ -39,6 +39,8 @@ pub struct Progress {
     pub units: f64,
     /// Losses measured since the last call.
     pub losses: Vec<Loss>,
+    /// Losses on text held back from training, measured since the last call; the step is the number of steps done.
+    pub validations: Vec<Loss>,
     /// Outputs made since the last call.
     pub outputs: Vec<Output>,
 }
@@ -121,7 +123,7 @@ impl Payload for Modelled {
             }
             None => Vec::new(),
         };
-        Ok(Progress { units, losses: Vec::new(), outputs })
+        Ok(Progress { units, outputs, ..Progress::default() })
     }
 
     fn checkpoint(&self) -> Vec<u8> {

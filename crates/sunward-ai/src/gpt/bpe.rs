@@ -1,4 +1,4 @@
-//! GPT-2's byte-pair encoding, from the two files that carry it.
+//! GPT-2's byte-pair encoding, from the files that carry it.
 //!
 //! **Source**: Sennrich, Haddow and Birch, "Neural machine translation of rare words with subword units", 2016, algorithm 1;
 //! Radford et al. 2019, section 2.2 (over bytes, with text cut into words first).
@@ -80,6 +80,20 @@ fn printable(byte: u8) -> char {
     char::from_u32(0x100 + before).expect("below the surrogates")
 }
 
+/// What ends a text in GPT-2's vocabulary.
+const END_OF_TEXT: &str = "<|endoftext|>";
+
+/// The merges of a file: line from 1, left, right.
+fn merge_lines<'a>(merges: NamedText<'a>) -> impl Iterator<Item = Result<(usize, &'a str, &'a str), BpeError>> {
+    let lines = (1..).zip(merges.text.lines()).filter(|(_, line)| !line.is_empty() && !line.starts_with("#version"));
+    lines.map(move |(at, line)| {
+        let pair = line.split_once(' ').filter(|(_, right)| !right.contains(' '));
+        let (left, right) =
+            pair.ok_or_else(|| BpeError::Merge { file: merges.name.to_owned(), line: at, got: line.to_owned() })?;
+        Ok((at, left, right))
+    })
+}
+
 impl BytePairs {
     /// Reads `vocab.json` (token to number) and `merges.txt` (a pair a line, best first, after a `#version` line).
     ///
@@ -98,21 +112,31 @@ impl BytePairs {
         let bytes = (0..=255u8)
             .map(|byte| number(printable(byte).encode_utf8(&mut [0; 4]), format!("byte {byte}")))
             .collect::<Result<_, _>>()?;
-        let lines =
-            merges.text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with("#version"));
-        let merges =
-            lines
-                .map(|(at, line)| {
-                    let needed_by = || format!("{}:{}", merges.name, at + 1);
-                    let (left, right) =
-                        line.split_once(' ').filter(|(_, right)| !right.contains(' ')).ok_or_else(|| {
-                            BpeError::Merge { file: merges.name.to_owned(), line: at + 1, got: line.to_owned() }
-                        })?;
-                    let merged = number(&format!("{left}{right}"), needed_by())?;
-                    Ok((number(left, needed_by())?, number(right, needed_by())?, merged))
-                })
-                .collect::<Result<_, _>>()?;
+        let merges = merge_lines(merges)
+            .map(|line| {
+                let (at, left, right) = line?;
+                let needed_by = || format!("{}:{at}", merges.name);
+                let merged = number(&format!("{left}{right}"), needed_by())?;
+                Ok((number(left, needed_by())?, number(right, needed_by())?, merged))
+            })
+            .collect::<Result<_, _>>()?;
         Ok(Self { tokens: token_bytes(vocabulary.name, &numbers)?, bytes, merges })
+    }
+
+    /// Reads `merges.txt` alone and numbers tokens as GPT-2 does: the bytes, those that print first; what each merge makes, in order;
+    /// last the end of a text.
+    ///
+    /// # Errors
+    /// A line that is no merge, or that merges what no line makes.
+    pub fn of_merges(merges: NamedText<'_>) -> Result<Self, BpeError> {
+        let mut bytes: Vec<String> = (0..=255u8).map(|byte| printable(byte).to_string()).collect();
+        bytes.sort();
+        let made = merge_lines(merges).map(|line| line.map(|(_, left, right)| format!("{left}{right}")));
+        let tokens = made.collect::<Result<Vec<_>, _>>()?;
+        let tokens = bytes.into_iter().chain(tokens).chain([END_OF_TEXT.to_owned()]);
+        let numbers: BTreeMap<String, u32> = tokens.zip(0..).collect();
+        let vocabulary = serde_json::to_string(&numbers).expect("tokens and numbers are JSON");
+        Self::new(NamedText { name: merges.name, text: &vocabulary }, merges)
     }
 
     /// Distinct tokens.
@@ -255,6 +279,23 @@ mod tests {
             assert_eq!(pairs.encode(text), tokens, "{text:?}");
             assert_eq!(pairs.decode(&tokens), text);
         }
+    }
+
+    /// The words come out in the same pieces as by both files; only the numbers are GPT-2's own.
+    #[test]
+    fn merges_alone_cut_text_as_both_files_do() {
+        let (both, alone) = (BytePairs::new(VOCABULARY, MERGES).unwrap(), BytePairs::of_merges(MERGES).unwrap());
+        let pieces = |pairs: &BytePairs, text: &str| -> Vec<String> {
+            pairs.encode(text).iter().map(|token| pairs.decode(&[*token])).collect()
+        };
+        let text = "The radiators wait at noon, Größe 12";
+        assert_eq!(pieces(&alone, text), pieces(&both, text));
+        // In GPT-2's own files "!" is 0, "h" 71, " " 220, the first merge 256 and <|endoftext|> the last.
+        let first = alone.encode("!h he");
+        assert_eq!((&first[..], alone.size()), (&[0, 71, 220, 256][..], 256 + MERGES.text.lines().count() - 1 + 1));
+        assert_eq!(alone.decode(&[alone.size() as u32 - 1]), "<|endoftext|>");
+        let odd = BytePairs::of_merges(NamedText { name: "m.txt", text: "h e\nab c\n" }).unwrap_err();
+        assert_eq!(odd.to_string(), "m.txt: token \"ab\" is missing, which m.txt:2 needs");
     }
 
     #[test]

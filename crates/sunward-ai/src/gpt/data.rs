@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::bpe::BytePairs;
 use sunward_units::random::{Purpose, Stream};
@@ -130,7 +130,9 @@ impl Corpus {
     pub fn new(name: &str, text: &str, vocabulary: Vocabulary) -> Result<Self, DataError> {
         let tokens = vocabulary.encode(name, text)?;
         let split = (tokens.len() as f64 * 0.9) as usize;
-        Ok(Self { name: name.to_owned(), vocabulary, tokens, split, digest: xxh3_64(text.as_bytes()) })
+        let meaning = serde_json::to_vec(&vocabulary).expect("a vocabulary is JSON");
+        let digest = xxh3_64_with_seed(text.as_bytes(), xxh3_64(&meaning));
+        Ok(Self { name: name.to_owned(), vocabulary, tokens, split, digest })
     }
 
     /// `text` as characters, its own being the vocabulary.
@@ -145,7 +147,7 @@ impl Corpus {
     /// It stands in where no text is given; its name says so, and reports print the name.
     #[must_use]
     pub fn generated(characters: usize, seed: u64) -> Self {
-        Self::characters("generated corpus (no text was given)", &generated_text(characters, seed))
+        Self::characters(Style::Telemetry.name(), &Style::Telemetry.text(characters, seed))
     }
 
     /// Name of the text.
@@ -160,7 +162,7 @@ impl Corpus {
         &self.vocabulary
     }
 
-    /// XXH3-64 of the text.
+    /// XXH3-64 of the text and its vocabulary.
     #[must_use]
     pub fn digest(&self) -> u64 {
         self.digest
@@ -217,6 +219,43 @@ impl Batch {
     }
 }
 
+/// What a corpus that the project writes itself is like.
+///
+/// The characters of every style are among those of [`Style::Telemetry`], so that a network trained on that can be fine-tuned on any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Sentences about a spacecraft, with numbers in them.
+    Telemetry,
+    /// Short lines in which stations call each other, ask and answer.
+    Dialogue,
+}
+
+impl Style {
+    /// What reports call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Telemetry => "generated corpus (no text was given)",
+            Self::Dialogue => "generated dialogue (no text was given)",
+        }
+    }
+
+    /// About `characters` of it.
+    #[must_use]
+    pub fn text(self, characters: usize, seed: u64) -> String {
+        let draw = Stream::new(seed, self as u32, Purpose::Corpus);
+        let mut index = 0;
+        let pick = |bound: usize| {
+            index += 1;
+            draw.below(bound, index)
+        };
+        match self {
+            Self::Telemetry => telemetry(characters, pick),
+            Self::Dialogue => dialogue(characters, pick),
+        }
+    }
+}
+
 const SUBJECTS: [&str; 8] =
     ["the bus", "the array", "node seven", "the radiator", "a battery", "the dawn pass", "the relay", "the payload"];
 const VERBS: [&str; 8] = ["cools", "holds", "turns", "warms", "waits", "counts", "charges", "answers"];
@@ -240,14 +279,8 @@ const REASONS: [&str; 6] = [
 ];
 
 /// About `characters` of sentences drawn from the lists above.
-fn generated_text(characters: usize, seed: u64) -> String {
-    let draw = Stream::new(seed, 0, Purpose::Corpus);
+fn telemetry(characters: usize, mut pick: impl FnMut(usize) -> usize) -> String {
     let mut text = String::with_capacity(characters + 100);
-    let mut index = 0;
-    let mut pick = |bound: usize| {
-        index += 1;
-        draw.below(bound, index)
-    };
     while text.len() < characters {
         let subject = SUBJECTS[pick(SUBJECTS.len())];
         text.push(subject.as_bytes()[0].to_ascii_uppercase().into());
@@ -260,6 +293,41 @@ fn generated_text(characters: usize, seed: u64) -> String {
             text.push_str(&format!(" at {} kelvin", 250 + pick(100)));
         }
         text.push_str(if pick(5) == 0 { ".\n" } else { ". " });
+    }
+    text
+}
+
+const STATIONS: [&str; 6] = ["ground", "relay", "lander", "mast", "depot", "orbiter"];
+const QUESTIONS: [&str; 8] = [
+    "how warm is it there",
+    "do you hear me",
+    "when do you pass again",
+    "what do you carry",
+    "who has the key",
+    "how far is the ridge",
+    "may we speak now",
+    "did the new part arrive",
+];
+const ANSWERS: [&str; 8] = [
+    "not as warm as yesterday",
+    "we hear you loud and clear",
+    "ask me again tomorrow",
+    "nothing but dust and time",
+    "it was never here",
+    "very far and very dark",
+    "yes but keep it short",
+    "they say it did",
+];
+
+/// About `characters` of calls: who to whom, a question, back, an answer, an empty line.
+fn dialogue(characters: usize, mut pick: impl FnMut(usize) -> usize) -> String {
+    let mut text = String::with_capacity(characters + 100);
+    while text.len() < characters {
+        let caller = pick(STATIONS.len());
+        let called = (caller + 1 + pick(STATIONS.len() - 1)) % STATIONS.len();
+        let (caller, called) = (STATIONS[caller], STATIONS[called]);
+        let (question, answer) = (QUESTIONS[pick(QUESTIONS.len())], ANSWERS[pick(ANSWERS.len())]);
+        text.push_str(&format!("{caller} to {called}\n{question}\n{called} to {caller}\n{answer}\n\n"));
     }
     text
 }
@@ -307,10 +375,20 @@ mod tests {
 
     #[test]
     fn the_generated_corpus_is_as_long_as_asked_and_depends_on_its_seed() {
-        let text = generated_text(5000, 1);
-        assert!((5000..5200).contains(&text.len()));
-        assert_eq!(text, generated_text(5000, 1));
-        assert_ne!(text, generated_text(5000, 2));
-        assert!(Corpus::generated(5000, 1).name().contains("no text was given"));
+        for style in [Style::Telemetry, Style::Dialogue] {
+            let text = style.text(5000, 1);
+            assert!((5000..5200).contains(&text.len()));
+            assert_eq!(text, style.text(5000, 1));
+            assert_ne!(text, style.text(5000, 2));
+            assert!(style.name().contains("no text was given"));
+        }
+    }
+
+    #[test]
+    fn a_network_of_the_one_style_knows_the_characters_of_the_other() {
+        let vocabulary = Vocabulary::of_characters(&Style::Telemetry.text(20_000, 1));
+        let dialogue = Style::Dialogue.text(20_000, 1);
+        vocabulary.encode("dialogue", &dialogue).unwrap();
+        assert!(!dialogue.contains("kelvin") && !dialogue.contains(". "), "another text altogether");
     }
 }

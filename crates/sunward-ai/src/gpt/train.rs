@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::adapters::{AdapterConfig, AdapterLayout};
-use super::checkpoint::{self, Checkpoint, CheckpointError, Run};
+use super::checkpoint::{self, Checkpoint, CheckpointError, Run, Section};
 use super::config::{ConfigError, GptConfig, TrainConfig};
 use super::data::{Batch, Corpus, DataError, Part};
 use super::model::{Network, Plan, weight_gradients};
@@ -430,25 +430,37 @@ impl Trainer {
     /// The run as bytes, from which [`Trainer::restore`] and [`Trainer::resume`] go on bit by bit.
     #[must_use]
     pub fn checkpoint(&self) -> Vec<u8> {
-        let run = Run {
+        let trained = self.adapters.as_ref().map_or(&self.layout.tensors, |tuned| &tuned.layout.tensors);
+        let [_, _, first, second, ..] = &self.buffers.regions;
+        let [weights, adapters] = self.network_sections();
+        let moments = [("optimizer.first.", &trained[..], &first[..]), ("optimizer.second.", &trained[..], &second[..])];
+        checkpoint::write(&self.run(), &[&[weights][..], &moments, &[adapters]].concat())
+    }
+
+    /// The network as bytes, without the state of its optimiser: enough for [`Trainer::fine_tune`].
+    #[must_use]
+    pub fn network(&self) -> Vec<u8> {
+        checkpoint::write(&self.run(), &self.network_sections())
+    }
+
+    fn run(&self) -> Run {
+        Run {
             config: self.config,
             settings: self.settings,
             adapters: self.adapters.as_ref().map(|tuned| tuned.config),
             iteration: self.iteration,
             corpus: self.corpus.digest(),
             vocabulary: self.corpus.vocabulary().clone(),
-        };
-        let (weights, adapters) =
-            (&self.layout.tensors[..], self.adapters.as_ref().map(|tuned| &tuned.layout.tensors[..]));
-        let trained = adapters.unwrap_or(weights);
-        let [values, _, first, second, _, adapter_values, _] = &self.buffers.regions;
-        let mut sections = vec![
-            ("", weights, &values[..]),
-            ("optimizer.first.", trained, first),
-            ("optimizer.second.", trained, second),
-        ];
-        sections.extend(adapters.map(|tensors| ("", tensors, &adapter_values[..])));
-        checkpoint::write(&run, &sections)
+        }
+    }
+
+    /// Weights, and adapters (of no tensors where there are none).
+    fn network_sections(&self) -> [Section<'_>; 2] {
+        let adapters = self.adapters.as_ref().map_or(&[][..], |tuned| &tuned.layout.tensors);
+        [
+            ("", &self.layout.tensors, self.buffers.region(Region::Weights)),
+            ("", adapters, self.buffers.region(Region::Adapters)),
+        ]
     }
 
     /// Puts the run back to where `bytes`, the content of the checkpoint called `name`, was taken.
