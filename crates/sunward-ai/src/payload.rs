@@ -234,6 +234,12 @@ impl TrainingPayload {
         Ok(&mut self.trainer)
     }
 
+    /// The training run as it was set up: its sizes and its text; what its buffers hold is not said.
+    #[must_use]
+    pub fn setup(&self) -> &Trainer {
+        &self.trainer
+    }
+
     fn flop_per_step(&self) -> f64 {
         self.proxy.job.0 / self.proxy.iterations as f64
     }
@@ -357,11 +363,7 @@ fn described(trainer: &Trainer, proxy: &Proxy) -> String {
 }
 
 /// A run of `trainer`'s settings and text from the weights of `network`.
-fn tuned(
-    trainer: &Trainer,
-    network: &TrainedNetwork,
-    adapters: Option<AdapterConfig>,
-) -> Result<Trainer, TrainError> {
+fn tuned(trainer: &Trainer, network: &TrainedNetwork, adapters: Option<AdapterConfig>) -> Result<Trainer, TrainError> {
     Trainer::fine_tune((&network.name, &network.bytes), *trainer.settings(), trainer.corpus_shared(), adapters)
 }
 

@@ -15,6 +15,7 @@ use sunward_work::demand::{Demand, Imagery, Origin, Serving, Training};
 use crate::fault::{Fault, FaultKind, Faults, nearest};
 use crate::form::{Given, Maybe};
 use crate::keys::{self, Mission, Override, Work};
+use crate::leaf::Name;
 use crate::orbits;
 use crate::world::{self, Assumption, Design, Job, Links, Numbers, Site, Station, World};
 
@@ -746,6 +747,11 @@ impl Compiler<'_> {
         }
         let peak = mission.sites.iter().map(|site| self.peak(site, *job.precision)).collect();
         let (demand, utilisation, accelerators) = demand(&job.work);
+        let executed = executed(&job.work, mission);
+        let after = match executed.as_ref().map(|executed| &executed.network) {
+            Some(world::Network::Trained { from: world::Trained::Job(index), .. }) => Some(*index),
+            _ => None,
+        };
         Job {
             name: job.name.to_string(),
             priority: *job.priority as u8,
@@ -757,7 +763,8 @@ impl Compiler<'_> {
             accelerators,
             utilisation,
             demand,
-            executed: executed(&job.work),
+            after,
+            executed,
             peak,
         }
     }
@@ -860,20 +867,47 @@ impl Job {
 }
 
 /// The network that is really trained, where the mission asks for one.
-fn executed(work: &Work) -> Option<world::Executed> {
+fn executed(work: &Work, mission: &Mission) -> Option<world::Executed> {
     let Work::Training(training) = work else { return None };
     let executed = training.executed.as_ref()?;
+    let text = match (&executed.text, &executed.corpus) {
+        (Some(file), _) => world::Text::File(file.value.clone()),
+        (None, corpus) => {
+            world::Text::Generated(corpus.as_ref().map_or(keys::CorpusKind::Telemetry, |kind| kind.value))
+        }
+    };
     Some(world::Executed {
-        layers: *executed.layers as usize,
-        heads: *executed.heads as usize,
-        width: *executed.width as usize,
-        context: *executed.context as usize,
+        network: network(executed, mission)?,
         batch: *executed.batch as usize,
         iterations: *executed.iterations,
+        learning_rate: executed.learning_rate.0,
         evaluate_interval: *executed.evaluate_interval,
         sample_tokens: *executed.sample_tokens as usize,
-        text: executed.text.as_ref().map(|text| text.value.clone()),
+        text,
     })
+}
+
+fn network(executed: &keys::Executed, mission: &Mission) -> Option<world::Network> {
+    let size = |given: &Maybe<u32>| given.as_ref().map(|given| given.value as usize);
+    let job = |name: &Given<Name>| mission.jobs.iter().position(|job| *job.name == name.value);
+    let from = match (&executed.from, &executed.checkpoint) {
+        (Some(name), _) => Some(world::Trained::Job(job(name)? as u32)),
+        (None, file) => file.as_ref().map(|file| world::Trained::File(file.value.clone())),
+    };
+    let Some(from) = from else {
+        let sizes = world::Sizes {
+            layers: size(&executed.layers)?,
+            heads: size(&executed.heads)?,
+            width: size(&executed.width)?,
+            context: size(&executed.context)?,
+        };
+        return Some(world::Network::New { sizes, merges: executed.merges.as_ref().map(|file| file.value.clone()) });
+    };
+    let adapters = executed.adapter_rank.as_ref().map(|rank| world::Adapters {
+        rank: rank.value as usize,
+        alpha: executed.adapter_alpha.as_ref().map_or(f64::from(rank.value), |alpha| alpha.0),
+    });
+    Some(world::Network::Trained { from, adapters })
 }
 
 /// The demand of a job, its share of the peak rate, and how many accelerators it runs on.

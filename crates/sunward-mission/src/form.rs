@@ -53,6 +53,12 @@ impl<T> Given<T> {
         Given { value: (), path, span }
     }
 
+    /// The place alone.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Given { value: (), path: self.path.clone(), span: self.span.clone() }
+    }
+
     /// The last part of the path.
     #[must_use]
     pub fn key(&self) -> &str {

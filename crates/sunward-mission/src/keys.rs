@@ -496,25 +496,62 @@ section! {
 
 section! {
     /// A GPT that is really trained, in step with the simulated job: one executed step stands for `steps / iterations` of the job's.
+    /// It is a new network, whose sizes are given, or a trained one, which is fine-tuned on another text.
     pub struct Executed {
-        /// Blocks.
-        layers: Given<u32> in "1".."96",
-        /// Attention heads of a block; they divide the width.
-        heads: Given<u32> in "1".."128",
-        /// Width of the residual stream.
-        width: Given<u32> in "8".."12288",
-        /// Tokens the network sees at once.
-        context: Given<u32> in "8".."8192",
+        /// Blocks of a new network.
+        layers: Maybe<u32> in "1".."96" or "those of the network it continues from",
+        /// Attention heads of a block of a new network; they divide the width.
+        heads: Maybe<u32> in "1".."128" or "those of the network it continues from",
+        /// Width of the residual stream of a new network.
+        width: Maybe<u32> in "8".."12288" or "that of the network it continues from",
+        /// Tokens that a new network sees at once.
+        context: Maybe<u32> in "8".."8192" or "that of the network it continues from",
+        /// Tokens of a new network.
+        vocabulary: Maybe<VocabularyKind> or "characters, or that of the network it continues from",
+        /// List of the merges of byte pairs, best first (GPT-2's `merges.txt`): a file, relative to the mission's folder.
+        merges: Maybe<String> or "none, which characters need not",
+        /// Executed job, written before this one, from whose network it continues when that is done, on the same satellite.
+        from: Maybe<Name> or "a new network",
+        /// Trained network to continue from (a `.safetensors` that a run left): a file, relative to the mission's folder.
+        checkpoint: Maybe<String> or "a new network",
+        /// Rank of the low-rank adapters that are trained in place of a trained network's weights.
+        adapter_rank: Maybe<u32> in "1".."4096" or "all weights are trained",
+        /// Scale of the adapters: what they add is multiplied by `adapter_alpha / adapter_rank`.
+        adapter_alpha: Maybe<Ratio> in "0.001".."100000" or "the rank: a scale of 1",
         /// Sequences of a step.
         batch: Given<u32> in "1".."4096",
         /// Optimiser steps executed over the whole job.
         iterations: Given<u64> in "1".."100000000",
+        /// Highest learning rate; it falls to a tenth of it by a cosine.
+        learning_rate: Given<Ratio> in "0.0000001".."1" default "0.001",
         /// Executed steps between evaluations, each of which sends down a sample.
         evaluate_interval: Given<u64> in "1".."100000000" default "250",
-        /// Characters of a sample.
+        /// Tokens of a sample.
         sample_tokens: Given<u32> in "1".."10000" default "200",
-        /// Text to train on, a file beside the mission.
+        /// Text to train on: a file, relative to the mission's folder.
         text: Maybe<String> or "a corpus that the project generates",
+        /// What the generated corpus is like.
+        corpus: Maybe<CorpusKind> or "telemetry",
+    }
+}
+
+words! {
+    /// What a token is.
+    pub enum VocabularyKind {
+        /// A character: those that stand in the text.
+        Characters = "characters",
+        /// A byte pair of GPT-2's encoding, by the list `merges`.
+        BytePairs = "gpt2-bpe",
+    }
+}
+
+words! {
+    /// What a generated corpus is like.
+    pub enum CorpusKind {
+        /// Sentences about a spacecraft, with numbers in them.
+        Telemetry = "telemetry",
+        /// Short lines in which stations call each other, ask and answer.
+        Dialogue = "dialogue",
     }
 }
 

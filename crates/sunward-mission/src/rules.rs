@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use sunward_units::Seconds;
 
 use crate::fault::{Fault, FaultKind, nearest};
-use crate::form::{Given, Sink};
-use crate::keys::{Header, Job, MeanElements, Mission, Omm, Orbit, Site, Station, Training, Walker, Work};
+use crate::form::{Given, Maybe, Sink};
+use crate::keys::{
+    Executed, Header, Job, MeanElements, Mission, Omm, Orbit, Site, Station, Training, VocabularyKind, Walker, Work,
+};
 use crate::leaf::Name;
 
 pub(crate) fn check(mission: &Mission, sink: &mut Sink) {
@@ -21,6 +23,7 @@ pub(crate) fn check(mission: &Mission, sink: &mut Sink) {
         check_job(job, sink);
     }
     check_names(mission, sink);
+    check_lineage(mission, sink);
 }
 
 fn conflict<T>(sink: &mut Sink, given: &Given<T>, message: String) {
@@ -162,15 +165,126 @@ fn check_training(training: &Training, sink: &mut Sink) {
         _ => {}
     }
     let Some(executed) = &training.executed else { return };
-    let (heads, width) = (&executed.heads, &executed.width);
-    if sink.sound(heads) && sink.sound(width) && !width.is_multiple_of(**heads) {
-        conflict(sink, width, format!("width {} is not a multiple of {} heads", **width, **heads));
-    }
+    check_network(executed, sink);
     let (iterations, steps) = (&executed.iterations, &training.steps);
     if sink.sound(iterations) && sink.sound(steps) && **iterations > **steps {
         let message =
             format!("iterations {} are more than the {} steps of the job they stand for", **iterations, **steps);
         conflict(sink, iterations, message);
+    }
+    if let (Some(text), Some(corpus)) = (&executed.text, &executed.corpus) {
+        conflict(sink, corpus, format!("corpus is given, but the text is that of {:?}; keep one", text.value));
+    }
+}
+
+/// Either a new network or a trained one, and what belongs to each.
+fn check_network(executed: &Given<Executed>, sink: &mut Sink) {
+    let place = |given: &Maybe<u32>| given.as_ref().map(Given::place);
+    let sizes = [
+        ("layers", place(&executed.layers)),
+        ("heads", place(&executed.heads)),
+        ("width", place(&executed.width)),
+        ("context", place(&executed.context)),
+    ];
+    let tokens = [executed.vocabulary.as_ref().map(Given::place), executed.merges.as_ref().map(Given::place)];
+    let adapters =
+        [executed.adapter_rank.as_ref().map(Given::place), executed.adapter_alpha.as_ref().map(Given::place)];
+    if executed.from.is_some() || executed.checkpoint.is_some() {
+        for given in sizes.into_iter().map(|(_, given)| given).chain(tokens).flatten() {
+            conflict(sink, &given, format!("{} is that of the network it continues from; leave it out", given.key()));
+        }
+        check_trained(executed, sink);
+        return;
+    }
+    for (key, _) in sizes.iter().filter(|(_, given)| given.is_none()) {
+        let help = "give it, or continue from a trained network: from = \"JOB\" or checkpoint = \"FILE\"";
+        sink.push(Fault::missing(executed, key).with_help(help));
+    }
+    for given in adapters.into_iter().flatten() {
+        let message = format!("{} needs a trained network: give from or checkpoint", given.key());
+        conflict(sink, &given, message);
+    }
+    check_new(executed, sink);
+}
+
+fn check_new(executed: &Executed, sink: &mut Sink) {
+    if let (Some(heads), Some(width)) = (&executed.heads, &executed.width)
+        && sink.sound(heads)
+        && sink.sound(width)
+        && !width.is_multiple_of(**heads)
+    {
+        conflict(sink, width, format!("width {} is not a multiple of {} heads", **width, **heads));
+    }
+    match (&executed.vocabulary, &executed.merges) {
+        (Some(kind), None) if **kind == VocabularyKind::BytePairs => {
+            let message = "vocabulary gpt2-bpe without merges".to_owned();
+            let help = "give GPT-2's list of merges: merges = \"merges.txt\"";
+            sink.push(Fault::at(kind, FaultKind::MissingKey, message).with_help(help));
+        }
+        (kind, Some(merges)) if kind.as_ref().is_none_or(|kind| **kind == VocabularyKind::Characters) => {
+            conflict(sink, merges, "merges need vocabulary = \"gpt2-bpe\"".to_owned());
+        }
+        _ => {}
+    }
+}
+
+fn check_trained(executed: &Executed, sink: &mut Sink) {
+    if let (Some(from), Some(checkpoint)) = (&executed.from, &executed.checkpoint) {
+        conflict(
+            sink,
+            checkpoint,
+            format!("checkpoint is given, but it continues from job {:?}; keep one", from.as_str()),
+        );
+    }
+    if let (None, Some(alpha)) = (&executed.adapter_rank, &executed.adapter_alpha) {
+        sink.push(Fault::at(alpha, FaultKind::MissingKey, "adapter_alpha without adapter_rank"));
+    }
+}
+
+/// What an executed job says of the network that is trained, where it has one.
+fn executed(job: &Job) -> Option<&Given<Executed>> {
+    match &job.work {
+        Work::Training(training) => training.executed.as_ref(),
+        Work::Serving(_) | Work::Imagery(_) => None,
+    }
+}
+
+/// The job that another continues from is there, is executed, is written before it and runs on the same satellite.
+fn check_lineage(mission: &Mission, sink: &mut Sink) {
+    for (index, job) in mission.jobs.iter().enumerate() {
+        let Some(from) = executed(job).and_then(|executed| executed.from.as_ref()).filter(|from| sink.sound(from))
+        else {
+            continue;
+        };
+        let Some(other) = mission.jobs.iter().position(|other| other.name.as_str() == from.as_str()) else {
+            let names = mission.jobs[..index].iter().filter(|job| executed(job).is_some()).map(|job| job.name.as_str());
+            let near = nearest(from.as_str(), names);
+            let help = near.map_or_else(|| "name an executed job".to_owned(), |near| format!("did you mean {near:?}?"));
+            let message = format!("no job is named {:?}", from.as_str());
+            sink.push(Fault::at(from, FaultKind::UnknownName, message).with_help(help));
+            continue;
+        };
+        let base = &mission.jobs[other];
+        if other >= index {
+            conflict(
+                sink,
+                from,
+                format!("job {:?} must be written before the one that continues from it", from.as_str()),
+            );
+        } else if executed(base).is_none() {
+            conflict(sink, from, format!("job {:?} has no [job.executed]: no network comes of it", from.as_str()));
+        }
+        if let Some(site) = &job.site {
+            let there = base.site.as_ref().map_or("no satellite in particular", |there| there.as_str());
+            if there != site.as_str() {
+                let message = format!("job {:?}, from which it continues, runs on {there}", from.as_str());
+                conflict(
+                    sink,
+                    site,
+                    format!("{message}: the network is on board there; leave site out or give both the same"),
+                );
+            }
+        }
     }
 }
 

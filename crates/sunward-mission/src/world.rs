@@ -16,7 +16,7 @@ use sunward_units::{
 };
 use sunward_work::demand::Demand;
 
-use crate::keys::{Pointing, RadiatorOrientation};
+use crate::keys::{CorpusKind, Pointing, RadiatorOrientation};
 
 /// Everything a run needs.
 #[derive(Debug, Clone)]
@@ -311,6 +311,8 @@ pub struct Job {
     pub utilisation: Ratio,
     /// What it computes.
     pub demand: Demand,
+    /// The job that must be computed on the same site before this one can begin.
+    pub after: Option<u32>,
     /// The network that is really trained in step with the job.
     pub executed: Option<Executed>,
     /// Peak rate of one accelerator of each design in the job's precision, `[design]`.
@@ -318,8 +320,46 @@ pub struct Job {
 }
 
 /// A GPT that is really trained in step with a training job.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Executed {
+    /// Which network.
+    pub network: Network,
+    /// Sequences of a step.
+    pub batch: usize,
+    /// Optimiser steps executed over the whole job.
+    pub iterations: u64,
+    /// Highest learning rate.
+    pub learning_rate: f64,
+    /// Executed steps between evaluations.
+    pub evaluate_interval: u64,
+    /// Tokens of a sample.
+    pub sample_tokens: usize,
+    /// What it is trained on.
+    pub text: Text,
+}
+
+/// The network of an executed job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Network {
+    /// A new one.
+    New {
+        /// Its sizes.
+        sizes: Sizes,
+        /// The list of merges of its byte pairs, relative to the mission's folder; without one its tokens are characters.
+        merges: Option<String>,
+    },
+    /// A trained one, fine-tuned.
+    Trained {
+        /// Where it comes from.
+        from: Trained,
+        /// The adapters that are trained in place of its weights.
+        adapters: Option<Adapters>,
+    },
+}
+
+/// Sizes of a new network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
     /// Blocks.
     pub layers: usize,
     /// Attention heads of a block.
@@ -328,16 +368,33 @@ pub struct Executed {
     pub width: usize,
     /// Tokens the network sees at once.
     pub context: usize,
-    /// Sequences of a step.
-    pub batch: usize,
-    /// Optimiser steps executed over the whole job.
-    pub iterations: u64,
-    /// Executed steps between evaluations.
-    pub evaluate_interval: u64,
-    /// Characters of a sample.
-    pub sample_tokens: usize,
-    /// Text to train on, relative to the mission file.
-    pub text: Option<String>,
+}
+
+/// Where a trained network comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trained {
+    /// An executed job of the mission, by index.
+    Job(u32),
+    /// A file, relative to the mission's folder.
+    File(String),
+}
+
+/// Low-rank adapters of each matrix.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Adapters {
+    /// Rank.
+    pub rank: usize,
+    /// What they add is multiplied by `alpha / rank`.
+    pub alpha: f64,
+}
+
+/// What a network is trained on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Text {
+    /// A file, relative to the mission's folder.
+    File(String),
+    /// A corpus that the project generates.
+    Generated(CorpusKind),
 }
 
 /// Where one resolved value came from.

@@ -44,6 +44,56 @@ fn assert_golden(path: &str, got: &str) {
     assert!(file(path) == got, "{path} is out of date: run the tests once with UPDATE_GOLDEN=1; now it is\n{got}");
 }
 
+/// What contradicts itself in an executed job, and what is told of it.
+#[test]
+fn a_network_is_new_or_continues_from_one_that_can_be() {
+    use FaultKind::{Conflict, MissingKey, UnknownName};
+    let new = "iterations = 20\nvocabulary = \"characters\"\n";
+    let rank = "adapter_rank = 2\n";
+    let cases = [
+        ("layers = 1\nheads = 2", "heads = 2", MissingKey, "job[0].executed.layers", "missing key"),
+        ("heads = 2", "heads = 3", Conflict, "job[0].executed.width", "width 16 is not a multiple of 3 heads"),
+        ("merges = \"merges.txt\"\n", "", MissingKey, "job[0].executed.vocabulary", "gpt2-bpe without merges"),
+        ("vocabulary = \"gpt2-bpe\"\n", "", Conflict, "job[0].executed.merges", "merges need vocabulary"),
+        (
+            new,
+            "iterations = 20\nadapter_rank = 2\n",
+            Conflict,
+            "job[1].executed.adapter_rank",
+            "needs a trained network",
+        ),
+        (rank, "", MissingKey, "job[2].executed.adapter_alpha", "adapter_alpha without adapter_rank"),
+        (
+            rank,
+            "adapter_rank = 2\nwidth = 16\n",
+            Conflict,
+            "job[2].executed.width",
+            "is that of the network it continues",
+        ),
+        (
+            rank,
+            "adapter_rank = 2\ncheckpoint = \"x\"\n",
+            Conflict,
+            "job[2].executed.checkpoint",
+            "continues from job \"train\"",
+        ),
+        (rank, "adapter_rank = 2\ntext = \"x\"\n", Conflict, "job[2].executed.corpus", "the text is that of \"x\""),
+        ("from = \"train\"", "from = \"trian\"", UnknownName, "job[2].executed.from", "no job is named \"trian\""),
+        ("from = \"train\"", "from = \"tune\"", Conflict, "job[2].executed.from", "must be written before"),
+        ("name = \"tune\"", "name = \"tune\"\nsite = \"sat-mean\"", Conflict, "job[2].site", "runs on sat-tle"),
+    ];
+    for (old, new, kind, path, told) in cases {
+        let fault = only_fault(old, new);
+        assert_eq!((fault.0, fault.1.as_str()), (kind, path), "{}", fault.2);
+        assert!(fault.2.contains(told), "{} lacks {told:?}", fault.2);
+    }
+    let text = file("testdata/mission/every-key.toml");
+    let executed = &text[text.find("[job.executed]").unwrap()..text.find("[[job]]\nname = \"other\"").unwrap()];
+    let (kind, path, told) = only_fault(executed, "");
+    assert_eq!((kind, path.as_str()), (Conflict, "job[2].executed.from"));
+    assert!(told.starts_with("job \"train\" has no [job.executed]"), "{told}");
+}
+
 #[test]
 fn starcloud_reads_in_si() {
     let mission = read(&starcloud());

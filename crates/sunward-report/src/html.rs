@@ -313,12 +313,12 @@ fn jobs(record: &Record, timeline: &Timeline) -> String {
     if record.jobs.is_empty() {
         return String::new();
     }
-    let times_s = |instants: &mut dyn Iterator<Item = sunward_astro::time::Instant>| -> Vec<f64> {
+    let seconds = |instants: &mut dyn Iterator<Item = sunward_astro::time::Instant>| -> Vec<f64> {
         instants.map(|instant| timeline.seconds(instant)).collect()
     };
     let drawn: Vec<_> = record.jobs.iter().filter(|job| !job.history.is_empty()).take(JOBS_DRAWN_MAX).collect();
     let histories: Vec<Vec<f64>> =
-        drawn.iter().map(|job| times_s(&mut job.history.iter().map(|point| point.0))).collect();
+        drawn.iter().map(|job| seconds(&mut job.history.iter().map(|point| point.0))).collect();
     let lines = drawn.iter().zip(&histories).zip(SERIES).map(|((job, times_s), colour)| Line {
         name: job.name.clone(),
         colour,
@@ -330,10 +330,17 @@ fn jobs(record: &Record, timeline: &Timeline) -> String {
     progress.height = 150.0;
     let mut content = progress.draw(timeline, &[]);
     for job in record.jobs.iter().filter(|job| !job.loss.is_empty()).take(JOBS_DRAWN_MAX) {
-        let times_s = times_s(&mut job.loss.iter().map(|point| point.0));
+        let times_s = seconds(&mut job.loss.iter().map(|point| point.0));
         let values = job.loss.iter().map(|point| point.2).collect();
         let line = Line { name: job.name.clone(), colour: SERIES[0], times_s: &times_s, values };
-        let mut loss = Panel::new("Measured loss", "loss", vec![line]);
+        let held_back = Line {
+            name: "validation".to_owned(),
+            colour: SERIES[1],
+            times_s: &seconds(&mut job.validation.iter().map(|point| point.0)),
+            values: job.validation.iter().map(|point| point.2).collect(),
+        };
+        let lines = [line].into_iter().chain((!job.validation.is_empty()).then_some(held_back));
+        let mut loss = Panel::new("Measured loss", "loss", lines.collect());
         loss.own_closeup_range = true;
         content += &loss.draw(timeline, &[]);
     }

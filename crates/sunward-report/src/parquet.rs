@@ -137,6 +137,9 @@ fn jobs_table(record: &Record) -> Table {
     table.instant_lists("loss_time", jobs.iter().map(|job| job.loss.iter().map(|point| point.0)));
     table.count_lists("loss_step", jobs.iter().map(|job| job.loss.iter().map(|point| point.1)));
     table.number_lists("loss", "1", jobs.iter().map(|job| job.loss.iter().map(|point| point.2)));
+    table.instant_lists("validation_time", jobs.iter().map(|job| job.validation.iter().map(|point| point.0)));
+    table.count_lists("validation_step", jobs.iter().map(|job| job.validation.iter().map(|point| point.1)));
+    table.number_lists("validation_loss", "1", jobs.iter().map(|job| job.validation.iter().map(|point| point.2)));
     type Part = fn(&Delay) -> Span;
     let parts: [(&str, Part); 5] = [
         ("latency", Delay::total),

@@ -7,8 +7,8 @@ use sunward_sim::summary::Summary;
 
 use crate::html::main_bound;
 use crate::text::{
-    LATENCY_HEADINGS, count, duration, energy, grouped, latency_rows, percent, plural, prefixed, residual, state_word,
-    temperature,
+    LATENCY_HEADINGS, count, duration, energy, fine_tuned, grouped, latency_rows, percent, plural, prefixed, residual,
+    state_word, temperature,
 };
 
 /// The summary as aligned text without colour, two columns wide.
@@ -62,6 +62,7 @@ pub fn jobs_table(record: &Record) -> String {
     lines.extend(latency_table(record));
     for (index, job) in record.jobs.iter().enumerate() {
         lines.extend(job.proxy.iter().map(|proxy| format!("{}: {proxy}", job.name)));
+        lines.extend(fine_tuned(job).map(|told| format!("{}: {told}", job.name)));
         lines.extend(last_text(record, index as u32).map(|text| format!("{}, {text}", job.name)));
     }
     lines.join("\n")

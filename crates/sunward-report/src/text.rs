@@ -174,6 +174,14 @@ pub(crate) fn latency_rows(jobs: &[JobOutcome]) -> impl Iterator<Item = Vec<Stri
     })
 }
 
+/// What training did to the loss on the new text of a job that continues from a trained network; nothing of other jobs.
+pub(crate) fn fine_tuned(job: &JobOutcome) -> Option<String> {
+    let (first, last) = (job.validation.first()?, job.validation.last()?);
+    let (before, after, steps) = (first.2, last.2, last.1);
+    (first.1 == 0)
+        .then(|| format!("validation loss on the new text {before:.4} before, {after:.4} after {steps} steps"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -214,6 +214,7 @@ pub(crate) fn waiting(job: &Job) -> JobOutcome {
         busy: Seconds::ZERO,
         history: Vec::new(),
         loss: Vec::new(),
+        validation: Vec::new(),
         latency: Latency::default(),
         delays: Vec::new(),
         proxy: None,

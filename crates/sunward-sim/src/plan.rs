@@ -1,6 +1,7 @@
 //! The scheduler: at every planning instant it looks over the eclipses and passes ahead and writes a [`Blueprint`].
 //!
-//! Three decisions, in this order. *Jobs*: those not yet placed go, by rank, to the site where they would be done first.
+//! Three decisions, in this order. *Jobs*: those not yet placed go, by rank, to the site where they would be done first; one that
+//! continues from another goes where that is.
 //! *Stations*: passes are given by rank of the data that waits, then by rise; a station serves as many sites as it has antennas,
 //! a site talks to one station at a time. *Power*: each site gets the largest constant power for its accelerators that keeps the
 //! battery above its floor over this window and the next. Work grows more slowly than power (the clock's curve is concave), so
@@ -37,10 +38,14 @@ pub(crate) fn place_jobs(
     let mut open: Vec<u32> = (0..world.jobs.len() as u32)
         .filter(|&job| !placed[job as usize] && world.jobs[job as usize].release < end)
         .collect();
-    open.sort_by_key(|&job| rank(world, job));
+    // What a job continues from is placed before it, whatever their ranks.
+    open.sort_by_key(|&job| (generation(world, job), rank(world, job)));
     for index in open {
         let job = &world.jobs[index as usize];
-        let eligible = |site: usize| job.site.is_none_or(|wanted| wanted as usize == site);
+        let holds = |site: usize, base: u32| arriving[site].contains(&base) || sites[site].has(base);
+        let eligible = |site: usize| {
+            job.site.is_none_or(|wanted| wanted as usize == site) && job.after.is_none_or(|base| holds(site, base))
+        };
         let finish = |site: usize| Some((backlog[site] + job_time(world, job, sites[site])?, site));
         let best =
             (0..sites.len()).filter(|&site| eligible(site)).filter_map(finish).min_by(|a, b| a.0.total_cmp(&b.0));
@@ -51,6 +56,11 @@ pub(crate) fn place_jobs(
         }
     }
     arriving
+}
+
+/// How many jobs come one after the other before this one.
+fn generation(world: &World, job: u32) -> usize {
+    std::iter::successors(world.jobs[job as usize].after, |&base| world.jobs[base as usize].after).count()
 }
 
 /// Time a whole job would hold a site at full clock, `None` if it cannot run there.

@@ -399,6 +399,9 @@ pub struct JobOutcome {
     pub history: Vec<(Instant, f64)>,
     /// Loss measured by a real payload: (instant, step, loss). Empty for a modelled one.
     pub loss: Vec<(Instant, u64, f64)>,
+    /// Loss on text held back from training: (instant, steps done, loss). Empty for a modelled payload.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub validation: Vec<(Instant, u64, f64)>,
     /// From a request's or an image's arrival until its result is delivered; nothing for training.
     pub latency: Latency,
     /// Delays of delivered requests or images, sorted by their sum: of all, or of an even share if there are many.

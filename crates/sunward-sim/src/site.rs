@@ -12,7 +12,7 @@ use sunward_plant::radiation::{Event as Strike, Susceptibility, event_count, eve
 use sunward_units::random::{Purpose, Stream};
 use sunward_units::{Bits, Flops, Grays, Meters, Seconds};
 use sunward_work::demand::Demand;
-use sunward_work::payload::{PayloadError, Upset};
+use sunward_work::payload::{Loss, PayloadError, Upset};
 use sunward_work::roofline::UnitTime;
 
 use crate::blueprint::{SitePlan, Slot};
@@ -185,13 +185,20 @@ impl<'w> SiteRun<'w> {
         let due = |run: &&JobRun| !run.computed() && self.world.jobs[run.index as usize].release <= now;
         if self.working == 0 {
             Bound::Failure
-        } else if self.jobs.iter().any(|run| run.ready(&self.world.jobs[run.index as usize], now)) {
+        } else if self.jobs.iter().any(|run| self.ready(run, now)) {
             if self.blocked_until > now { Bound::Radiation } else { Bound::Compute }
         } else if self.jobs.iter().filter(due).any(|run| !run.input_on_board || self.requests_wait(run)) {
             Bound::Link
         } else {
             Bound::Demand
         }
+    }
+
+    /// Whether a job could use the accelerators at `now`: what it continues from is done here, and it is ready itself.
+    fn ready(&self, run: &JobRun, now: Instant) -> bool {
+        let job = &self.world.jobs[run.index as usize];
+        let done = |base: u32| self.jobs.iter().any(|run| run.index == base && run.computed());
+        job.after.is_none_or(done) && run.ready(job, now)
     }
 
     /// Whether units of a job wait on the ground.
@@ -206,11 +213,11 @@ impl<'w> SiteRun<'w> {
         let (mut left, mut used) = (1.0, 0.0_f64);
         let (mut compute_activity, mut memory_activity) = (0.0, 0.0);
         for slot in 0..self.jobs.len() {
-            let run = &mut self.jobs[slot];
-            let job = &world.jobs[run.index as usize];
-            if left <= 0.0 || !run.ready(job, now) {
+            if left <= 0.0 || !self.ready(&self.jobs[slot], now) {
                 continue;
             }
+            let run = &mut self.jobs[slot];
+            let job = &world.jobs[run.index as usize];
             let Some(times) = unit_time(job, self.design_index, compute, self.working) else { continue };
             let share = (run.at_hand * times.unbound().0 / dt_s).min(left);
             let (of_compute, of_memory) = times.activity();
@@ -548,7 +555,9 @@ impl<'w> SiteRun<'w> {
         let after = |share: f64| begin + Span::from_seconds(dt * (active.after + active.share * share));
         let (progress, first, count) = run.advance(units, (after(0.0), after(of_share)), upsets)?;
         run.outcome.busy += held;
-        run.outcome.loss.extend(progress.losses.iter().map(|loss| (now, loss.step, loss.value)));
+        let measured = |loss: &Loss| (now, loss.step, loss.value);
+        run.outcome.loss.extend(progress.losses.iter().map(measured));
+        run.outcome.validation.extend(progress.validations.iter().map(measured));
         let saved = run.save_if_due(held.0, stopped.is_none());
         let done = run.computed() && run.outcome.finished.is_none();
         if done {
@@ -714,6 +723,11 @@ impl<'w> SiteRun<'w> {
     pub(crate) fn accelerators_wanted(&self) -> impl Iterator<Item = u32> + '_ {
         let open = self.jobs.iter().filter(|run| !run.computed());
         open.map(|run| accelerators(&self.world.jobs[run.index as usize], self.working))
+    }
+
+    /// Whether a job was placed here.
+    pub(crate) fn has(&self, job: u32) -> bool {
+        self.jobs.iter().any(|run| run.index == job)
     }
 
     /// Accelerators that have not failed.

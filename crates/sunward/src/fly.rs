@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sunward::payloads::{FolderStore, Payloads};
 use sunward::{Control, Outcome, SimError, Status, World, run_folder};
 use sunward_ai::memo::{Forgetful, Store};
+use sunward_mission::world::{Network, Text};
 
 use crate::Failure;
 use crate::input::{print_json, print_text, text, world};
@@ -23,7 +24,7 @@ pub(crate) struct Options {
     /// The summary as JSON on stdout, instead of a table.
     #[arg(long)]
     json: bool,
-    /// Text that executed training jobs train on, instead of the mission's.
+    /// Text that new networks are trained on, instead of the mission's; a job that continues from a trained network keeps its own.
     #[arg(long)]
     text: Option<PathBuf>,
     /// Model all work: train no network on this machine. A week of one satellite then takes a fraction of a second.
@@ -55,7 +56,7 @@ pub(crate) fn fly(options: &Options) -> Result<(), Failure> {
     let began = Instant::now();
     let outcome = pool.install(|| watch(&world, &payloads, options.quiet)).map_err(failed)?;
     let flown = began.elapsed();
-    run_folder::write(&folder, &text, &world, &outcome).map_err(Failure::run)?;
+    run_folder::write(&folder, &text, &world, &outcome, payloads.trained()).map_err(Failure::run)?;
     if options.json {
         print_json(&outcome.summary)?;
     } else {
@@ -64,6 +65,9 @@ pub(crate) fn fly(options: &Options) -> Result<(), Failure> {
     }
     if !options.quiet {
         eprintln!("{}", closing_line(&world, flown, &folder));
+        if payloads.any() && options.text.is_none() && trains_on_generated_text(&world) {
+            eprintln!("{SHAKESPEARE_HINT}");
+        }
     }
     Ok(())
 }
@@ -129,6 +133,16 @@ fn message(world: &World, status: &Status, elapsed: Duration) -> String {
         100.0 * status.clock,
         100.0 * status.progress,
     )
+}
+
+const SHAKESPEARE_HINT: &str = "no text was given: the network was trained on a corpus that sunward generates; to train it on \
+     Shakespeare: sunward data pull shakespeare, then fly again with --text data/shakespeare.txt";
+
+/// Whether a new network is trained on a generated corpus.
+fn trains_on_generated_text(world: &World) -> bool {
+    let executed = world.jobs.iter().filter_map(|job| job.executed.as_ref());
+    let mut new = executed.filter(|executed| matches!(executed.network, Network::New { .. }));
+    new.any(|executed| matches!(executed.text, Text::Generated(_)))
 }
 
 fn closing_line(world: &World, flown: Duration, folder: &Path) -> String {

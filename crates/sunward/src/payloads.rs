@@ -3,21 +3,28 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use sunward_ai::gpt::adapters::AdapterConfig;
+use sunward_ai::gpt::bpe::{BpeError, BytePairs, NamedText};
+use sunward_ai::gpt::checkpoint::{Checkpoint, CheckpointError};
 use sunward_ai::gpt::config::{GptConfig, TrainConfig};
-use sunward_ai::gpt::data::Corpus;
+use sunward_ai::gpt::data::{Corpus, DataError, Style, Vocabulary};
 use sunward_ai::gpt::train::{TrainError, Trainer};
 use sunward_ai::memo::Store;
-use sunward_ai::payload::{Proxy, TrainingPayload};
-use sunward_mission::world::{Executed, Job, World};
+use sunward_ai::payload::{FineTuning, Handover, Origin, Proxy, TrainedNetwork, TrainingPayload};
+use sunward_mission::keys::CorpusKind;
+use sunward_mission::world::{Executed, Job, Network, Sizes, Text, Trained, World};
 use sunward_units::Flops;
 use sunward_work::payload::{Payload, PayloadError};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// Characters of the corpus that the project generates where no text is given.
 const GENERATED_CHARACTERS: usize = 200_000;
 /// Batches of an evaluation: nanoGPT's README command for a CPU (`--eval_iters=20`).
 const EVALUATE_BATCHES: u32 = 20;
+/// The least learning rate over the highest: nanoGPT's character configuration (1e-4 over 1e-3).
+const LEARNING_RATE_FALL: f64 = 0.1;
 
 /// Why a job that is to be executed cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -34,13 +41,61 @@ pub enum ExecuteError {
         /// Why.
         source: std::io::Error,
     },
+    /// The list of merges cannot be read.
+    #[error("job {job:?} takes its byte pairs from {path}, which cannot be read as text; give GPT-2's merges.txt")]
+    Merges {
+        /// The job.
+        job: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The list of merges is none.
+    #[error("job {job:?} has no byte pairs to train with")]
+    BytePairs {
+        /// The job.
+        job: String,
+        /// Why.
+        source: BpeError,
+    },
+    /// The trained network cannot be read.
+    #[error(
+        "job {job:?} continues from {path}, which cannot be read; give a network that a run left, runs/MISSION/JOB.safetensors"
+    )]
+    Network {
+        /// The job.
+        job: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file holds no network to continue from.
+    #[error("job {job:?} cannot continue from {path}")]
+    Checkpoint {
+        /// The job.
+        job: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<CheckpointError>,
+    },
+    /// The text does not fit the network that is trained on it.
+    #[error("job {job:?} cannot be trained on its text in the vocabulary of the network it continues from")]
+    Vocabulary {
+        /// The job.
+        job: String,
+        /// Why.
+        source: DataError,
+    },
     /// The network cannot be trained on it.
     #[error("job {job:?} cannot be executed")]
     Train {
         /// The job.
         job: String,
         /// Why.
-        source: TrainError,
+        source: Box<TrainError>,
     },
 }
 
@@ -48,35 +103,59 @@ pub enum ExecuteError {
 #[derive(Default)]
 pub struct Payloads {
     executed: BTreeMap<u32, TrainingPayload>,
+    /// Where each of them leaves its network.
+    handovers: BTreeMap<u32, Handover>,
+}
+
+/// What a job is set up from: the folder of the mission, a text to train on instead of the mission's, and the store of steps.
+struct Setup<'a> {
+    world: &'a World,
+    folder: &'a Path,
+    text: Option<&'a Path>,
+    store: &'a Arc<dyn Store>,
+}
+
+/// What decides the tokens and sizes of a network, and where its first weights come from if it is a trained one.
+struct Beginning {
+    config: GptConfig,
+    corpus: Arc<Corpus>,
+    tuning: Option<FineTuning>,
 }
 
 impl Payloads {
-    /// Sets up every executed job of a world. Texts are read from `folder`, or all from `text` where it is given; executed steps are
-    /// remembered in `store`.
+    /// Sets up every executed job of a world. Files are read from `folder`, the mission's; new networks are trained on `text` where it
+    /// is given; executed steps are remembered in `store`.
     ///
     /// # Errors
-    /// A text that cannot be read or does not fit its network.
+    /// A text that cannot be read or does not fit its network; a network that cannot be continued from.
     pub fn of_world(
         world: &World,
         folder: &Path,
         text: Option<&Path>,
         store: &Arc<dyn Store>,
     ) -> Result<Self, ExecuteError> {
-        let mut executed = BTreeMap::new();
-        for (index, job) in world.jobs.iter().enumerate() {
-            if let Some(network) = &job.executed {
-                let corpus = corpus(job, network, world.seed, folder, text)?;
-                let payload = training(world, index as u32, job, network, corpus, store)?;
-                executed.insert(index as u32, payload);
+        let setup = Setup { world, folder, text, store };
+        let mut payloads = Self::default();
+        for (index, job) in (0..).zip(&world.jobs) {
+            if let Some(executed) = &job.executed {
+                let handover = Handover::default();
+                let payload = setup.training(job, executed, &payloads)?.leaving(&job.name, handover.clone());
+                payloads.executed.insert(index, payload);
+                payloads.handovers.insert(index, handover);
             }
         }
-        Ok(Self { executed })
+        Ok(payloads)
     }
 
     /// Whether any job is executed.
     #[must_use]
     pub fn any(&self) -> bool {
         !self.executed.is_empty()
+    }
+
+    /// The networks of the jobs that have been trained to the end since, in the order of the mission.
+    pub fn trained(&self) -> impl Iterator<Item = Arc<TrainedNetwork>> + '_ {
+        self.handovers.values().filter_map(Handover::get)
     }
 
     /// The payload of a job: the executed one, else arithmetic.
@@ -91,61 +170,155 @@ impl Payloads {
     }
 }
 
-fn corpus(
-    job: &Job,
-    network: &Executed,
-    seed: u64,
-    folder: &Path,
-    text: Option<&Path>,
-) -> Result<Arc<Corpus>, ExecuteError> {
-    let path = text.map(Path::to_owned).or_else(|| network.text.as_ref().map(|name| folder.join(name)));
-    let Some(path) = path else { return Ok(Arc::new(Corpus::generated(GENERATED_CHARACTERS, seed))) };
-    let content = fs::read_to_string(&path).map_err(|source| ExecuteError::Text {
-        job: job.name.clone(),
-        path: path.clone(),
-        source,
-    })?;
-    let name = path.file_name().map_or_else(|| "text".to_owned(), |name| name.to_string_lossy().into_owned());
-    Ok(Arc::new(Corpus::characters(&name, &content)))
+impl Setup<'_> {
+    fn training(&self, job: &Job, executed: &Executed, before: &Payloads) -> Result<TrainingPayload, ExecuteError> {
+        let failed = |source| ExecuteError::Train { job: job.name.clone(), source: Box::new(source) };
+        let Beginning { config, corpus, tuning } = match &executed.network {
+            Network::New { sizes, merges } => self.new_network(job, executed, sizes, merges.as_deref())?,
+            Network::Trained { from, adapters } => {
+                let adapters = adapters.map(|adapters| AdapterConfig { rank: adapters.rank, alpha: adapters.alpha });
+                self.trained_network(job, executed, from, adapters, before)?
+            }
+        };
+        let trainer = Trainer::new(config, settings(self.world, job, executed), corpus).map_err(failed)?;
+        let payload = TrainingPayload::new(trainer, proxy(job, executed), Arc::clone(self.store), build());
+        match tuning {
+            Some(tuning) => payload.fine_tuning(tuning).map_err(failed),
+            None => Ok(payload),
+        }
+    }
+
+    fn new_network(
+        &self,
+        job: &Job,
+        executed: &Executed,
+        sizes: &Sizes,
+        merges: Option<&str>,
+    ) -> Result<Beginning, ExecuteError> {
+        let (name, content) = self.text(job, executed, self.text)?;
+        let vocabulary = match merges {
+            Some(file) => Vocabulary::BytePairs(self.byte_pairs(job, file)?),
+            None => Vocabulary::of_characters(&content),
+        };
+        let corpus = corpus(job, &name, &content, vocabulary)?;
+        let &Sizes { layers, heads, width, context } = sizes;
+        let config = GptConfig { layers, heads, width, context, vocabulary: corpus.vocabulary().size() };
+        Ok(Beginning { config, corpus, tuning: None })
+    }
+
+    /// A network that was trained by a job set up `before`, or that a file holds; its new text is read in its own vocabulary.
+    fn trained_network(
+        &self,
+        job: &Job,
+        executed: &Executed,
+        from: &Trained,
+        adapters: Option<AdapterConfig>,
+        before: &Payloads,
+    ) -> Result<Beginning, ExecuteError> {
+        let (config, vocabulary, from) = match from {
+            Trained::Job(index) => {
+                let base = before.executed[index].setup();
+                let name = self.world.jobs[*index as usize].name.clone();
+                let from = Origin::Job { name, handover: before.handovers[index].clone() };
+                (*base.config(), base.corpus().vocabulary().clone(), from)
+            }
+            Trained::File(file) => self.network_of_file(job, &self.folder.join(file))?,
+        };
+        let (name, content) = self.text(job, executed, None)?;
+        let corpus = corpus(job, &name, &content, vocabulary)?;
+        Ok(Beginning { config, corpus, tuning: Some(FineTuning { from, adapters }) })
+    }
+
+    fn network_of_file(&self, job: &Job, path: &Path) -> Result<(GptConfig, Vocabulary, Origin), ExecuteError> {
+        let (job, path) = (|| job.name.clone(), path.to_owned());
+        let bytes =
+            fs::read(&path).map_err(|source| ExecuteError::Network { job: job(), path: path.clone(), source })?;
+        let name = file_name(&path);
+        let run = Checkpoint::read(&name, &bytes)
+            .map_err(|source| ExecuteError::Checkpoint { job: job(), path, source: Box::new(source) })?
+            .run;
+        Ok((run.config, run.vocabulary, Origin::Network(Arc::new(TrainedNetwork { name, bytes }))))
+    }
+
+    fn byte_pairs(&self, job: &Job, file: &str) -> Result<BytePairs, ExecuteError> {
+        let path = self.folder.join(file);
+        let text = fs::read_to_string(&path).map_err(|source| ExecuteError::Merges {
+            job: job.name.clone(),
+            path: path.clone(),
+            source,
+        })?;
+        BytePairs::of_merges(NamedText { name: &file_name(&path), text: &text })
+            .map_err(|source| ExecuteError::BytePairs { job: job.name.clone(), source })
+    }
+
+    /// Name and content of the text of a job: of the file `instead`, else of the mission's, else generated.
+    fn text(&self, job: &Job, executed: &Executed, instead: Option<&Path>) -> Result<(String, String), ExecuteError> {
+        let path = match (instead, &executed.text) {
+            (Some(path), _) => path.to_owned(),
+            (None, Text::File(file)) => self.folder.join(file),
+            (None, Text::Generated(kind)) => {
+                let style = match kind {
+                    CorpusKind::Telemetry => Style::Telemetry,
+                    CorpusKind::Dialogue => Style::Dialogue,
+                };
+                return Ok((style.name().to_owned(), style.text(GENERATED_CHARACTERS, self.world.seed)));
+            }
+        };
+        let content = fs::read_to_string(&path).map_err(|source| ExecuteError::Text {
+            job: job.name.clone(),
+            path: path.clone(),
+            source,
+        })?;
+        Ok((file_name(&path), content))
+    }
 }
 
-fn training(
-    world: &World,
-    index: u32,
-    job: &Job,
-    network: &Executed,
-    corpus: Arc<Corpus>,
-    store: &Arc<dyn Store>,
-) -> Result<TrainingPayload, ExecuteError> {
-    let &Executed { layers, heads, width, context, batch, iterations, evaluate_interval, sample_tokens, .. } = network;
-    let config = GptConfig { layers, heads, width, context, vocabulary: corpus.vocabulary().size() };
-    let seed = world.seed.wrapping_add(u64::from(index));
+fn corpus(job: &Job, name: &str, content: &str, vocabulary: Vocabulary) -> Result<Arc<Corpus>, ExecuteError> {
+    let corpus = Corpus::new(name, content, vocabulary);
+    corpus.map(Arc::new).map_err(|source| ExecuteError::Vocabulary { job: job.name.clone(), source })
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(|| "text".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// The settings of a run. Its seed is the job's own, by its name: a job more in the mission changes no other's training.
+fn settings(world: &World, job: &Job, executed: &Executed) -> TrainConfig {
+    let &Executed { batch, iterations, learning_rate, .. } = executed;
     let defaults = TrainConfig::default();
-    let settings = TrainConfig { batch, iterations, warmup: defaults.warmup.min(iterations / 10), seed, ..defaults };
-    let trainer = Trainer::new(config, settings, corpus)
-        .map_err(|source| ExecuteError::Train { job: job.name.clone(), source })?;
+    TrainConfig {
+        batch,
+        iterations,
+        learning_rate,
+        learning_rate_min: LEARNING_RATE_FALL * learning_rate,
+        warmup: defaults.warmup.min(iterations / 10),
+        seed: xxh3_64_with_seed(job.name.as_bytes(), world.seed),
+        ..defaults
+    }
+}
+
+fn proxy(job: &Job, executed: &Executed) -> Proxy {
+    let &Executed { iterations, evaluate_interval, sample_tokens, .. } = executed;
     let unit = job.demand.work_per_unit();
-    let units = job.demand.units_total().unwrap_or(0.0);
     let simulated_steps = match &job.demand {
         sunward_work::demand::Demand::Training(training) => training.steps as u64,
         _ => iterations,
     };
-    let proxy = Proxy {
-        job: Flops(unit.0 * units),
+    Proxy {
+        job: Flops(unit.0 * job.demand.units_total().unwrap_or(0.0)),
         unit,
         simulated_steps,
         iterations,
         evaluate_interval,
         evaluate_batches: EVALUATE_BATCHES,
         sample_tokens,
-    };
-    Ok(TrainingPayload::new(trainer, proxy, Arc::clone(store), build()))
+    }
 }
 
 /// Tells builds apart that might compute a step differently: the digest of the running program.
 fn build() -> u64 {
-    let program = std::env::current_exe().and_then(fs::read).unwrap_or_default();
-    xxhash_rust::xxh3::xxh3_64(&program)
+    static DIGEST: OnceLock<u64> = OnceLock::new();
+    *DIGEST.get_or_init(|| xxh3_64(&std::env::current_exe().and_then(fs::read).unwrap_or_default()))
 }
 
 /// A folder in which executed steps outlive the program.

@@ -1,4 +1,5 @@
-//! The folder a run leaves: the record as Parquet, `summary.json`, `report.html`, and the mission as flown.
+//! The folder a run leaves: the record as Parquet, `summary.json`, `report.html`, the networks that were trained, and the mission
+//! as flown.
 //!
 //! Everything is written to a folder beside the final one, which takes the final name only when it is complete: an interrupted run
 //! leaves nothing that looks whole.
@@ -6,7 +7,9 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use sunward_ai::payload::TrainedNetwork;
 use sunward_mission::world::World;
 use sunward_report::ReportError;
 use sunward_sim::Outcome;
@@ -65,14 +68,21 @@ pub fn check(folder: &Path) -> Result<(), FolderError> {
 }
 
 fn is_of_a_run(name: &str) -> bool {
-    ["mission.toml", "summary.json", "report.html"].contains(&name) || name.ends_with(".parquet")
+    let endings = [".parquet", ".safetensors"];
+    ["mission.toml", "summary.json", "report.html"].contains(&name) || endings.iter().any(|end| name.ends_with(end))
 }
 
-/// Writes the run to `folder`, replacing an earlier run there.
+/// Writes the run, and the `networks` that were trained in it, to `folder`, replacing an earlier run there.
 ///
 /// # Errors
 /// If the folder holds something else, or the file system refuses.
-pub fn write(folder: &Path, mission_text: &str, world: &World, outcome: &Outcome) -> Result<(), FolderError> {
+pub fn write(
+    folder: &Path,
+    mission_text: &str,
+    world: &World,
+    outcome: &Outcome,
+    networks: impl Iterator<Item = Arc<TrainedNetwork>>,
+) -> Result<(), FolderError> {
     check(folder)?;
     let partial = beside(folder, "partial");
     remove(&partial)?;
@@ -90,6 +100,9 @@ pub fn write(folder: &Path, mission_text: &str, world: &World, outcome: &Outcome
     put("summary.json", &serde_json::to_vec_pretty(&outcome.summary)?)?;
     for (name, bytes) in sunward_report::tables(&outcome.record)? {
         put(&format!("{name}.parquet"), &bytes)?;
+    }
+    for network in networks {
+        put(&format!("{}.safetensors", network.name), &network.bytes)?;
     }
     let page = sunward_report::render(&outcome.record, &outcome.summary, &world.assumptions)?;
     put("report.html", page.as_bytes())?;

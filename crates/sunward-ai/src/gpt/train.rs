@@ -433,7 +433,8 @@ impl Trainer {
         let trained = self.adapters.as_ref().map_or(&self.layout.tensors, |tuned| &tuned.layout.tensors);
         let [_, _, first, second, ..] = &self.buffers.regions;
         let [weights, adapters] = self.network_sections();
-        let moments = [("optimizer.first.", &trained[..], &first[..]), ("optimizer.second.", &trained[..], &second[..])];
+        let moments =
+            [("optimizer.first.", &trained[..], &first[..]), ("optimizer.second.", &trained[..], &second[..])];
         checkpoint::write(&self.run(), &[&[weights][..], &moments, &[adapters]].concat())
     }
 

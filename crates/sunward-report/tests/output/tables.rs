@@ -124,6 +124,9 @@ fn jobs_keep_their_series_and_their_gaps() {
         assert_eq!(list("loss_step", at).as_primitive::<UInt64Type>().values()[..], steps[..]);
         let times: Vec<i64> = job.loss.iter().map(|point| point.0.0).collect();
         assert_eq!(list("loss_time", at).as_primitive::<Int64Type>().values()[..], times[..]);
+        let held_back: Vec<f64> = job.validation.iter().map(|point| point.2).collect();
+        assert_eq!(list("validation_loss", at).as_primitive::<Float64Type>().values()[..], held_back[..]);
+        assert_eq!(list("validation_step", at).len(), job.validation.len());
         let told = ["latency", "latency_light", "latency_contact", "latency_queue", "latency_compute"].map(|column| {
             let list = list(column, at);
             list.as_primitive::<Float64Type>().values().to_vec()

@@ -15,7 +15,7 @@ fn flown_by(threads: usize, text: &str) -> Outcome {
 
 /// Every file of a run folder.
 fn files(outcome: &Outcome, text: &str, folder: &std::path::Path) -> BTreeMap<String, Vec<u8>> {
-    run_folder::write(folder, text, &world(text), outcome).unwrap();
+    run_folder::write(folder, text, &world(text), outcome, std::iter::empty()).unwrap();
     let read = |entry: std::io::Result<std::fs::DirEntry>| {
         let entry = entry.unwrap();
         (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())

@@ -33,7 +33,9 @@ const LABELS: [&str; 9] = [
 ];
 
 /// Keys with one allowed value.
-const ONE_VALUE: [&str; 3] = [
+const ONE_VALUE: [&str; 4] = [
+    // Byte pairs need a list of merges, and characters none.
+    "job[].executed.vocabulary",
     // Another kind of job needs other keys.
     "job[].kind",
     // The catalog holds one battery cell.
@@ -43,9 +45,12 @@ const ONE_VALUE: [&str; 3] = [
 ];
 
 /// Other values where the rule of [`other`] gives none that is allowed.
-const CHOSEN: [(&str, &str); 23] = [
+const CHOSEN: [(&str, &str); 26] = [
+    ("job[].executed.checkpoint", "other-network.safetensors"),
+    ("job[].executed.from", "learn-pairs"),
     ("job[].executed.heads", "4"),
-    ("job[].executed.text", "broken.toml"),
+    ("job[].executed.merges", "few-merges.txt"),
+    ("job[].executed.text", "cubesat-12u.toml"),
     ("job[].executed.width", "24"),
     ("job[].precision", "fp32"),
     ("job[].site", "axis"),
@@ -156,11 +161,11 @@ fn larger(number: f64) -> f64 {
     format!("{:.6e}", number * 1.3).parse().unwrap()
 }
 
-/// Gives a satellite its new name wherever the mission speaks of it.
-fn rename(mission: &mut Value, old: &str, new: &str) {
+/// Gives a satellite or a job its new name at the keys that speak of it.
+fn rename(mission: &mut Value, keys: &[&str], old: &str, new: &str) {
     let mut all = Vec::new();
     places(mission, &mut Vec::new(), &mut all);
-    for place in all.iter().filter(|place| ["job[].site", "record.sites[]"].contains(&pattern(place).as_str())) {
+    for place in all.iter().filter(|place| keys.contains(&pattern(place).as_str())) {
         let name = at(mission, place);
         let told = name.as_str().unwrap().to_owned();
         match told.strip_prefix(old) {
@@ -183,8 +188,10 @@ fn changed(mission: &Value, place: &[Step], key: &Key) -> Option<String> {
         return None;
     }
     *at(&mut mission, place) = new.clone();
-    if key.path == "site[].name" {
-        rename(&mut mission, old.as_str()?, new.as_str()?);
+    match key.path.as_str() {
+        "site[].name" => rename(&mut mission, &["job[].site", "record.sites[]"], old.as_str()?, new.as_str()?),
+        "job[].name" => rename(&mut mission, &["job[].executed.from"], old.as_str()?, new.as_str()?),
+        _ => {}
     }
     Some(text(&mission))
 }

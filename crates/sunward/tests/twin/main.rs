@@ -4,6 +4,7 @@ mod anchors;
 mod cli;
 mod defects;
 mod determinism;
+mod fine_tuning;
 mod flight;
 mod keys;
 mod studies;
