@@ -13,6 +13,7 @@
 //! ```
 
 pub mod claim;
+pub mod comparison;
 mod error;
 pub mod finance;
 pub mod learning;

@@ -43,7 +43,7 @@ pub struct Input {
 
 impl Input {
     /// An input of dimension `Q`, whose `unit` need not be one of `Q`'s: then only bare numbers are read.
-    fn new<Q: Quantity>(
+    pub(crate) fn new<Q: Quantity>(
         name: &'static str,
         unit: &'static str,
         value: f64,
@@ -139,10 +139,8 @@ pub enum SheetError {
         known: String,
     },
     /// A text that is no value of the input.
-    #[error("{model}: {name} cannot be {text:?}")]
+    #[error("{name} cannot be {text:?}")]
     Value {
-        /// The model.
-        model: &'static str,
         /// The input.
         name: &'static str,
         /// What was given.
@@ -174,13 +172,7 @@ impl Sheet {
     /// # Errors
     /// An unknown name, or a text that is no such quantity.
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), SheetError> {
-        let (model, wanted) = (self.name, plain(name));
-        let input = self.inputs.iter_mut().find(|input| plain(input.name) == wanted);
-        let input = input.ok_or_else(|| SheetError::UnknownInput { model, name: name.to_owned() })?;
-        let refused =
-            |source| SheetError::Value { model, name: input.name, text: text.to_owned(), source: Box::new(source) };
-        input.value = (input.read)(text, input.unit).map_err(refused)?;
-        Ok(())
+        set(self.inputs.iter_mut(), self.name, name, text).map(drop)
     }
 
     /// Sets all inputs of a preset.
@@ -205,6 +197,21 @@ impl Sheet {
     pub fn evaluate(&self) -> Result<Vec<Output>, CostError> {
         (self.evaluate)(&Values { inputs: &self.inputs })
     }
+}
+
+/// Sets the input of that name among those of `model`, and tells its place.
+pub(crate) fn set<'a>(
+    inputs: impl Iterator<Item = &'a mut Input>,
+    model: &'static str,
+    name: &str,
+    text: &str,
+) -> Result<usize, SheetError> {
+    let wanted = plain(name);
+    let found = inputs.enumerate().find(|(_, input)| plain(input.name) == wanted);
+    let (place, input) = found.ok_or_else(|| SheetError::UnknownInput { model, name: name.to_owned() })?;
+    let refused = |source| SheetError::Value { name: input.name, text: text.to_owned(), source: Box::new(source) };
+    input.value = (input.read)(text, input.unit).map_err(refused)?;
+    Ok(place)
 }
 
 /// A name without its hyphens, underscores and capitals: `launchCostPerKg` is `launch_cost_per_kg`.
@@ -307,10 +314,7 @@ mod tests {
         };
         assert_eq!(told(sheet.set("banana", "1").unwrap_err()), "mccalip has no input \"banana\"");
         let wrong = told(sheet.set("launch_cost_per_kg", "500 USD/W").unwrap_err());
-        assert!(
-            wrong.starts_with("mccalip: launch_cost_per_kg cannot be \"500 USD/W\"") && wrong.contains("USD/t"),
-            "{wrong}"
-        );
+        assert!(wrong.starts_with("launch_cost_per_kg cannot be \"500 USD/W\"") && wrong.contains("USD/t"), "{wrong}");
         assert!(told(sheet.set("launch_cost_per_kg", "nan").unwrap_err()).contains("is not finite"));
         assert!(told(sheet.apply("v9").unwrap_err()).contains("it has v1, v2-mini"));
         sheet.set("years", "5.5").unwrap();

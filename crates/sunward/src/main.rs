@@ -7,6 +7,7 @@ mod input;
 mod models;
 mod oem;
 mod optimize;
+mod side_by_side;
 mod study;
 mod study_folder;
 
@@ -35,7 +36,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Fly missions with modelled work and put the same numbers side by side.
+    /// Fly missions with modelled work, or evaluate published models, and put the same numbers side by side.
     Compare(study::CompareOptions),
     /// Fly a mission many times with values that are uncertain: bands, tornado, Sobol indices. Resumable.
     Sweep(study::SweepOptions),

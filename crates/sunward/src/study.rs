@@ -17,6 +17,7 @@ use sunward_units::significant;
 
 use crate::Failure;
 use crate::input::{print_json, print_text, text};
+use crate::side_by_side;
 
 /// Metrics shown where none are asked for.
 pub(crate) const METRICS: [&str; 12] = [
@@ -41,8 +42,10 @@ const SHARD_RUNS: usize = 32;
 #[derive(Args)]
 pub(crate) struct CompareOptions {
     /// Mission files, two or more.
-    #[arg(required = true, num_args = 2..)]
+    #[arg(required_unless_present = "models", num_args = 2..)]
     missions: Vec<PathBuf>,
+    #[command(flatten)]
+    side_by_side: side_by_side::Options,
     /// Numbers of summary.json to show, for example heat.chip_max; may be given several times.
     #[arg(long = "metric")]
     metrics: Vec<String>,
@@ -101,6 +104,9 @@ pub(crate) fn model(path: &Path, metrics: &[String]) -> Result<MissionModel, Fai
 }
 
 pub(crate) fn compare(options: &CompareOptions) -> Result<(), Failure> {
+    if !options.side_by_side.models.is_empty() {
+        return side_by_side::compare(&options.side_by_side, options.json);
+    }
     let defaults = METRICS.map(str::to_owned).to_vec();
     let metrics = if options.metrics.is_empty() { &defaults } else { &options.metrics };
     let models: Vec<MissionModel> =

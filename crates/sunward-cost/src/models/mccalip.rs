@@ -21,7 +21,7 @@ use crate::HOURS_PER_YEAR;
 use crate::error::{CostError, positive, require, share};
 
 /// Share of the hardware's price that operations cost each year.
-const OPERATIONS_SHARE: f64 = 0.01;
+pub const OPERATIONS_SHARE: f64 = 0.01;
 /// Array of one 27 kW satellite (Starlink V2 mini).
 const ARRAY_M2: f64 = 116.0;
 const ARRAY_POWER_KW: f64 = 27.0;

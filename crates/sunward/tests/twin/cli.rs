@@ -417,6 +417,44 @@ fn published_models_take_any_of_their_inputs() {
 }
 
 #[test]
+fn models_stand_side_by_side_on_the_same_inputs() {
+    let folder = fresh_folder("side_by_side");
+    fs::write(folder.join("cheap.toml"), "launch_price = \"100 USD/kg\"\nyears = 5\n").unwrap();
+    let models = "--model=mccalip,starcloud,suncatcher,turyshev";
+    let compared = |more: &[&str]| json(&run(&folder, &[&["compare", models, "--json"], more].concat()));
+    let [dear, cheap] = [compared(&[]), compared(&["--inputs", "cheap.toml"])];
+    assert_eq!(cheap["inputs"]["launch_price"]["value"], 100.0);
+    assert_eq!(cheap["inputs"]["launch_price"]["source"], "cheap.toml");
+    for model in ["mccalip", "starcloud", "suncatcher", "turyshev"] {
+        let launch = |all: &Value| all["models"][model]["orbit"]["terms"]["launch"]["usd"].as_f64().unwrap();
+        assert!(launch(&cheap) < launch(&dear), "{model}");
+    }
+    let set = compared(&["--inputs", "cheap.toml", "--set", "launch_price=0.5 USD/kg"]);
+    assert_eq!(set["inputs"]["launch_price"]["value"], 0.5, "the command line goes last");
+    let readable = run(&folder, &["compare", "--model", "mccalip,starcloud"]);
+    for part in ["no bus, no radiator", "0 of ", "starcloud has instead of", "ground over orbit"] {
+        assert!(text(&readable.stdout).contains(part), "{part} is not in {}", text(&readable.stdout));
+    }
+
+    fs::write(folder.join("odd.toml"), "lunch_price = 1\n").unwrap();
+    fs::write(folder.join("list.toml"), "years = [1]\n").unwrap();
+    for (arguments, told) in [
+        (&["--model", "mccalpi"][..], "is \"mccalip\" meant?"),
+        (&["--model", "mccalip", "--set", "years=1.5"], "whole numbers from 1 to 100"),
+        (&["--model", "mccalip", "--set", "tariff=1 kg"], "USD/MWh"),
+        (&["--model", "mccalip", "--inputs", "odd.toml"], "is \"launch_price\" meant?"),
+        (&["--model", "mccalip", "--inputs", "list.toml"], "years is neither a number nor text"),
+        (&["--model", "mccalip", "--inputs", "none.toml"], "none.toml"),
+        (&["--set", "years=1"], "--model"),
+        (&[], "MISSIONS"),
+    ] {
+        let refused = run(&folder, &[&["compare"], arguments].concat());
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
+        assert!(said(&refused).contains(told), "{}", said(&refused));
+    }
+}
+
+#[test]
 fn an_ephemeris_message_has_a_state_for_every_step() {
     let folder = fresh_folder("oem");
     let mission = hour(&folder).display().to_string();
