@@ -195,6 +195,9 @@ impl Declarations {
     }
 }
 
+/// What a run's errors call its mission. They are rows of the study, which are the same wherever the mission's file lies.
+const OF_A_RUN: &str = "the mission with these values";
+
 /// A mission as a model of a study.
 #[derive(Debug, Clone)]
 pub struct MissionModel {
@@ -264,7 +267,7 @@ impl MissionModel {
     /// A mission that cannot be flown.
     pub fn metric_names(&self) -> Result<Vec<String>, StudyError> {
         let world = World { steps: 1, ..self.world.clone() };
-        Ok(measures(&self.flown(&world)?.summary).into_keys().collect())
+        Ok(measures(&flown(&world, &self.file)?.summary).into_keys().collect())
     }
 
     /// What a metric measures in the mission as it is, with its value there; the mission is flown once for all of them.
@@ -275,7 +278,7 @@ impl MissionModel {
         let all = match self.measured.get() {
             Some(all) => all,
             None => {
-                let flown = measures(&self.flown(&self.world)?.summary);
+                let flown = measures(&flown(&self.world, &self.file)?.summary);
                 self.measured.get_or_init(|| flown)
             }
         };
@@ -503,14 +506,9 @@ impl MissionModel {
     /// As [`Self::text`]; a mission at fault; a flight that does not come to its end.
     pub fn fly(&self, point: Point<'_>) -> Result<Outcome, StudyError> {
         if point.values.is_empty() {
-            return self.flown(&self.world);
+            return flown(&self.world, &self.file);
         }
-        self.flown(&compiled(&self.text(point)?, &self.file, &self.catalog)?)
-    }
-
-    fn flown(&self, world: &World) -> Result<Outcome, StudyError> {
-        sunward_sim::simulate(world, &sunward_sim::modelled, &mut |_| Onward::Continue)
-            .map_err(|source| StudyError::Flight { file: self.file.clone(), source: Box::new(source) })
+        flown(&compiled(&self.text(point)?, OF_A_RUN, &self.catalog)?, OF_A_RUN)
     }
 }
 
@@ -563,6 +561,11 @@ impl Follows {
         };
         Ok(self.value + self.from.iter().map(added).sum::<Result<f64, _>>()?)
     }
+}
+
+fn flown(world: &World, file: &str) -> Result<Outcome, StudyError> {
+    sunward_sim::simulate(world, &sunward_sim::modelled, &mut |_| Onward::Continue)
+        .map_err(|source| StudyError::Flight { file: file.to_owned(), source: Box::new(source) })
 }
 
 fn compiled(text: &str, file: &str, catalog: &Catalog) -> Result<World, StudyError> {

@@ -191,6 +191,19 @@ pub struct Part {
 impl Part {
     /// The whole study.
     pub const WHOLE: Self = Self { index: 0, of: 1 };
+
+    /// All `of` parts of a study.
+    pub fn all(of: usize) -> impl Iterator<Item = Self> {
+        (0..of).map(move |index| Self { index, of })
+    }
+
+    fn check(self) -> Result<(), StudyError> {
+        if self.index < self.of {
+            return Ok(());
+        }
+        let allowed = format!("0 to {} (of {} parts)", self.of.saturating_sub(1), self.of);
+        Err(StudyError::Size { what: "number of the part", got: self.index as u64, allowed })
+    }
 }
 
 /// How far a study has come.
@@ -265,18 +278,32 @@ impl<'a> Plan<'a> {
         &self.sampler
     }
 
+    /// A hash of the names of all shards: equal for two plans that come to the same table in the same shards.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for shard in &self.shards {
+            hasher.update(shard.name.as_bytes());
+        }
+        hasher.finalize().to_hex()[..16].to_owned()
+    }
+
+    /// The shards of `part` that are not among those `present`, in order.
+    ///
+    /// # Errors
+    /// A part that is none of its parts.
+    pub fn missing(&self, present: &BTreeSet<String>, part: Part) -> Result<Vec<&Shard>, StudyError> {
+        part.check()?;
+        let mine = self.shards.iter().skip(part.index).step_by(part.of);
+        Ok(mine.filter(|shard| !present.contains(&shard.name)).collect())
+    }
+
     /// Runs the shards of `part` that `store` lacks, on all threads of the pool it is called in.
     ///
     /// # Errors
     /// A store that refuses; an observer that stops. What is in the store by then counts the next time.
     pub fn execute(&self, store: &dyn Store, part: Part, observer: &Observer<'_>) -> Result<(), StudyError> {
-        if part.index >= part.of {
-            let allowed = format!("0 to {} (of {} parts)", part.of.saturating_sub(1), part.of);
-            return Err(StudyError::Size { what: "number of the part", got: part.index as u64, allowed });
-        }
-        let present = store.list()?;
-        let mine = self.shards.iter().skip(part.index).step_by(part.of);
-        let missing: Vec<&Shard> = mine.filter(|shard| !present.contains(&shard.name)).collect();
+        let missing = self.missing(&store.list()?, part)?;
         let watch = Watch::new(missing.iter().map(|shard| shard.runs.len() as u64).sum(), observer);
         missing.par_iter().try_for_each(|shard| match self.run_shard(shard, &watch) {
             Some(table) => store.write(&shard.name, &shard::encode(&table, &shard.name)?),
@@ -342,7 +369,7 @@ impl<'a> Plan<'a> {
     }
 
     fn require_all(&self, present: &BTreeSet<String>) -> Result<(), StudyError> {
-        let missing: Vec<_> = self.shards.iter().filter(|shard| !present.contains(&shard.name)).collect();
+        let missing = self.missing(present, Part::WHOLE)?;
         match missing.first() {
             None => Ok(()),
             Some(first) => Err(StudyError::Incomplete {

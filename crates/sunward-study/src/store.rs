@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -50,8 +51,8 @@ impl Store for Memory {
     }
 }
 
-/// Shards as files of a folder. A shard is written beside its place under a hidden name, which ends in the writer's process number,
-/// and takes its own when it is complete.
+/// Shards as files of a folder, which several processes and machines may share. A shard is written beside its place under a hidden
+/// name that no other writer has, and takes its own when it is complete.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -72,11 +73,17 @@ impl Folder {
     }
 
     /// Puts `content` at `place` by way of a hidden file.
-    fn put(&self, place: &Path, hidden: &Path, content: &[u8]) -> io::Result<()> {
-        let mut file = File::create(hidden)?;
+    fn put(&self, place: &Path, hidden: &str, content: &[u8]) -> io::Result<()> {
+        // Process numbers would not do, as machines share them; nor would a count, as a name that came free may be another's.
+        let path = self.path.join(format!("{hidden}{:016x}", RandomState::new().build_hasher().finish()));
+        let mut file = File::create_new(&path)?;
         file.write_all(content)?;
         file.sync_all()?;
-        fs::rename(hidden, place)?;
+        match fs::rename(&path, place) {
+            // Another writer of the same shard took the file for one of the dead; its own stands there by now.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && place.exists() => {}
+            renamed => renamed?,
+        }
         File::open(&self.path)?.sync_all()
     }
 }
@@ -95,8 +102,7 @@ impl Store for Folder {
     fn write(&self, name: &str, content: &[u8]) -> Result<(), StudyError> {
         let hidden = format!(".{name}.partial-");
         let place = self.path.join(name);
-        let partial = self.path.join(format!("{hidden}{}", std::process::id()));
-        self.put(&place, &partial, content).map_err(refused("write", &place.display().to_string()))?;
+        self.put(&place, &hidden, content).map_err(refused("write", &place.display().to_string()))?;
         for torn in self.torn.iter().filter(|torn| torn.starts_with(&hidden)) {
             let path = self.path.join(torn);
             match fs::remove_file(&path) {

@@ -183,6 +183,27 @@ fn killed_workers_leave_nothing_wrong() {
     assert!(!torn.exists());
 }
 
+/// Machines share a folder, and two of them may come to do the same shard: with the same process number, for all they know.
+#[test]
+fn writers_of_one_shard_do_not_disturb_each_other() {
+    let scratch = Scratch::new("doubled");
+    let content = vec![7_u8; 200_000];
+    let name = "000000-0123456789abcdef.parquet";
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    let folder = Folder::open(&scratch.0).unwrap();
+                    folder.write(name, &content).unwrap();
+                    assert!(folder.read(name).unwrap() == content, "a shard was seen that is not whole");
+                }
+            });
+        }
+    });
+    Folder::open(&scratch.0).unwrap().write(name, &content).unwrap();
+    assert_eq!(std::fs::read_dir(&scratch.0).unwrap().count(), 1, "hidden files were left");
+}
+
 fn worker(folder: &Path, part: usize) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["killed_workers_leave_nothing_wrong", "--exact"]);
@@ -226,6 +247,9 @@ fn whatever_decides_a_shard_changes_its_name() {
         name(&Study { shard_runs: 11, ..number("m") }, &Function::new("f", &["y"], one)),
     ]);
     assert_eq!(names.len(), 6, "{names:?}");
+    let digest = |study: &Study| Plan::new(study, &Function::new("f", &["y"], one)).unwrap().digest();
+    assert_eq!(digest(&number("m")), digest(&number("m")));
+    assert_ne!(digest(&number("m")), digest(&number("km")));
 }
 
 #[test]
@@ -247,6 +271,7 @@ fn shards_that_are_not_what_they_should_be_are_refused() {
     assert!(Plan::new(&lacking, &model).err().unwrap().to_string().contains("runs of a shard is 0"));
     let part = plan.execute(&Memory::default(), Part { index: 2, of: 2 }, &go).unwrap_err().to_string();
     assert!(part.contains("number of the part is 2; allowed are 0 to 1"), "{part}");
+    assert!(Part::all(2).all(|part| plan.missing(&BTreeSet::new(), part).is_ok()));
     let clash = Function::new("clash", &["area"], |values: &[f64]| vec![values[0]]);
     assert!(Plan::new(&study(), &clash).err().unwrap().to_string().contains("\"area\" names two columns"));
 }

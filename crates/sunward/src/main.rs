@@ -8,6 +8,8 @@ mod models;
 mod oem;
 mod optimize;
 mod side_by_side;
+mod slurm;
+mod spread;
 mod study;
 mod study_folder;
 

@@ -9,15 +9,15 @@ use serde_json::json;
 use sunward::Catalog;
 use sunward_cost::claim::{Verdict, published};
 use sunward_study::mission::Declarations;
-use sunward_study::{
-    Bootstrap, Control, Folder, MissionModel, Model, Observer, Plan, Sampling, Scale, Study, StudyError, bands, sobol,
-    tornado,
-};
+use sunward_study::{Bootstrap, MissionModel, Model, Plan, Sampling, Scale, Study, StudyError, bands, sobol, tornado};
 use sunward_units::significant;
 
-use crate::Failure;
 use crate::input::{print_json, print_text, text};
+<<<<<<< HEAD
 use crate::side_by_side;
+=======
+use crate::{Failure, spread};
+>>>>>>> 20a637a (Spread studies over a Slurm cluster)
 
 /// Metrics shown where none are asked for.
 pub(crate) const METRICS: [&str; 12] = [
@@ -78,6 +78,8 @@ pub(crate) struct SweepOptions {
     /// As JSON on stdout.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    spread: spread::Options,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -157,16 +159,7 @@ pub(crate) fn sweep(options: &SweepOptions) -> Result<(), Failure> {
     let study = Study { space, sampling, seed: options.seed, shard_runs: SHARD_RUNS };
     let plan = Plan::new(&study, &model).map_err(Failure::input)?;
     let folder = options.out.clone().unwrap_or_else(|| default_folder(&options.study));
-    let store = Folder::open(&folder).map_err(Failure::run)?;
-    let bar = bar(plan.sampler().runs() as u64, "runs");
-    let observer: &Observer<'_> = &|progress| {
-        bar.set_length(progress.of);
-        bar.set_position(progress.done);
-        Control::Continue
-    };
-    plan.execute(&store, sunward_study::Part::WHOLE, observer).map_err(Failure::run)?;
-    bar.finish_and_clear();
-    let result = plan.collect(&store).map_err(Failure::run)?;
+    let Some(result) = spread::execute(&options.spread, &plan, &folder)? else { return Ok(()) };
     let findings = findings(options, &plan, &result).map_err(Failure::run)?;
     eprintln!("{} runs, {} failed; shards in {}", result.runs(), result.failed(), folder.display());
     if options.json { print_json(&findings.json) } else { print_text(&right_aligned(findings.table)) }

@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-const DOCUMENTS: [&str; 5] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/physics.md"];
+const DOCUMENTS: [&str; 6] =
+    ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/physics.md", "docs/studies.md"];
 /// The crate that ends the core, and the one before it that reads files.
 const CORE_ENDS: &str = "sunward-sim";
 const CORE_OMITS: &str = "sunward-ai";

@@ -7,4 +7,5 @@ mod determinism;
 mod fine_tuning;
 mod flight;
 mod keys;
+mod slurm;
 mod studies;
