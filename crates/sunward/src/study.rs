@@ -13,11 +13,7 @@ use sunward_study::{Bootstrap, MissionModel, Model, Plan, Sampling, Scale, Study
 use sunward_units::significant;
 
 use crate::input::{print_json, print_text, text};
-<<<<<<< HEAD
-use crate::side_by_side;
-=======
-use crate::{Failure, spread};
->>>>>>> 20a637a (Spread studies over a Slurm cluster)
+use crate::{Failure, side_by_side, spread};
 
 /// Metrics shown where none are asked for.
 pub(crate) const METRICS: [&str; 12] = [
