@@ -19,6 +19,7 @@ pub mod network;
 mod reference;
 pub mod sampling;
 pub mod session;
+pub mod specimen;
 pub mod tokenizer;
 
 use std::ops::ControlFlow;
@@ -121,6 +122,12 @@ impl Gemma {
     #[must_use]
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
+    }
+
+    /// The tokens that end an answer.
+    #[must_use]
+    pub fn endings(&self) -> &[u32] {
+        &self.ends
     }
 
     /// Whether `token` ends an answer.

@@ -5,4 +5,5 @@ pub mod gpt;
 pub mod kernel;
 pub mod memo;
 pub mod payload;
+pub mod serving;
 pub mod tensor_file;

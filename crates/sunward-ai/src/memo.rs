@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sunward_work::payload::{Loss, Upset};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -27,7 +28,13 @@ impl Lineage {
             .iter()
             .flat_map(|upset| upset.draw.to_le_bytes().into_iter().chain([u8::from(upset.memory_corrected)]))
             .collect();
-        Self(xxh3_64_with_seed(&bytes, self.0))
+        self.mark(&bytes)
+    }
+
+    /// The state that `bytes` lead to.
+    #[must_use]
+    pub fn mark(self, bytes: &[u8]) -> Self {
+        Self(xxh3_64_with_seed(bytes, self.0))
     }
 }
 
@@ -71,23 +78,22 @@ impl Store for Forgetful {
     fn save(&self, _name: &str, _bytes: &[u8]) {}
 }
 
-/// Steps by the lineage they lead to, and the latest states by theirs.
-#[derive(Debug, Clone, Default)]
-pub struct Memo {
-    steps: BTreeMap<Lineage, Step>,
+/// Steps (of training, or tokens of answers) by the lineage they lead to, and the latest states by theirs.
+#[derive(Debug, Clone)]
+pub struct Memo<S = Step> {
+    steps: BTreeMap<Lineage, S>,
     states: BTreeMap<Lineage, (u64, Vec<u8>)>,
 }
 
 /// States kept in memory: the latest ones, for roll-backs.
 const STATES_MAX: usize = 3;
 
-impl Memo {
+impl<S: Serialize + DeserializeOwned> Memo<S> {
     /// What the store holds of the run that starts at `start`; empty where it holds nothing that can be read.
     #[must_use]
     pub fn load(store: &dyn Store, start: Lineage) -> Self {
-        let steps = store
-            .load(&steps_name(start))
-            .and_then(|bytes| serde_json::from_slice::<Vec<(Lineage, Step)>>(&bytes).ok());
+        let steps =
+            store.load(&steps_name(start)).and_then(|bytes| serde_json::from_slice::<Vec<(Lineage, S)>>(&bytes).ok());
         let mut memo = Self { steps: steps.unwrap_or_default().into_iter().collect(), states: BTreeMap::new() };
         if let Some((lineage, number, state)) = store.load(&state_name(start)).and_then(read_state) {
             memo.states.insert(lineage, (number, state));
@@ -97,13 +103,31 @@ impl Memo {
 
     /// The step that leads to `lineage`.
     #[must_use]
-    pub fn step(&self, lineage: Lineage) -> Option<&Step> {
+    pub fn step(&self, lineage: Lineage) -> Option<&S> {
         self.steps.get(&lineage)
     }
 
     /// Remembers a step.
-    pub fn insert(&mut self, lineage: Lineage, step: Step) {
+    pub fn insert(&mut self, lineage: Lineage, step: S) {
         self.steps.insert(lineage, step);
+    }
+
+    /// Steps remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Saves all steps.
+    pub fn save(&self, store: &dyn Store, start: Lineage) {
+        let steps: Vec<(Lineage, &S)> = self.steps.iter().map(|(lineage, step)| (*lineage, step)).collect();
+        store.save(&steps_name(start), &serde_json::to_vec(&steps).unwrap_or_default());
     }
 
     /// The state kept at `lineage`.
@@ -116,8 +140,7 @@ impl Memo {
     pub fn keep(&mut self, store: &dyn Store, start: Lineage, lineage: Lineage, number: u64, state: Vec<u8>) {
         let header = [lineage.0.to_le_bytes(), number.to_le_bytes(), xxh3_64_with_seed(&state, number).to_le_bytes()];
         store.save(&state_name(start), &[header.concat(), state.clone()].concat());
-        let steps: Vec<(Lineage, &Step)> = self.steps.iter().map(|(lineage, step)| (*lineage, step)).collect();
-        store.save(&steps_name(start), &serde_json::to_vec(&steps).unwrap_or_default());
+        self.save(store, start);
         self.states.insert(lineage, (number, state));
         while self.states.len() > STATES_MAX {
             let oldest = self.states.iter().min_by_key(|(_, (number, _))| *number).map(|(lineage, _)| *lineage);

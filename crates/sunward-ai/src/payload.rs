@@ -443,6 +443,10 @@ impl Payload for TrainingPayload {
         Ok(())
     }
 
+    fn restart(&mut self, _units: f64) -> Result<(), PayloadError> {
+        Err(PayloadError::Failed("training goes on from a checkpoint, not from a count of tokens".to_owned()))
+    }
+
     fn proxy(&self) -> Option<String> {
         let Proxy { simulated_steps, iterations, .. } = self.proxy;
         let config = self.trainer.config();

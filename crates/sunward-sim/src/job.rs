@@ -3,7 +3,7 @@
 use sunward_astro::time::{Instant, Span};
 use sunward_mission::world::{Compute, Job};
 use sunward_units::{Bits, Flops, Ratio, Seconds};
-use sunward_work::payload::{Modelled, Payload, PayloadError, Progress, Upset};
+use sunward_work::payload::{Answer, Modelled, Payload, PayloadError, Progress, Upset};
 use sunward_work::roofline::{Machine, UnitTime};
 
 use crate::latency::{Passage, Work, whole};
@@ -45,6 +45,8 @@ pub(crate) struct JobRun {
     pub(crate) passage: Passage,
     /// Requests that come on board, and when: for the steps that begin after it.
     landing: Vec<(Instant, u64)>,
+    /// What results say whose units are not counted as done yet.
+    answers: Vec<Answer>,
     /// Units that the rate of arrival has made, the one in the making included.
     pub(crate) made: f64,
     pub(crate) outcome: JobOutcome,
@@ -71,6 +73,7 @@ impl JobRun {
             passage: Passage::new(job.demand.batch()),
             landing: Vec::new(),
             made: 0.0,
+            answers: Vec::new(),
             outcome,
         }
     }
@@ -121,7 +124,8 @@ impl JobRun {
         (begin, end): (Instant, Instant),
         upsets: &[Upset],
     ) -> Result<(Progress, u64, u64), PayloadError> {
-        let progress = self.payload.advance(Flops(units * self.flop_per_unit), upsets)?;
+        let mut progress = self.payload.advance(Flops(units * self.flop_per_unit), upsets)?;
+        self.answers.append(&mut progress.answers);
         let before = self.units;
         self.at_hand = (self.at_hand - units).max(0.0);
         self.units += units;
@@ -134,6 +138,11 @@ impl JobRun {
             self.passage.worked(Work { from: before, to: self.units, begin, end });
         }
         Ok((progress, whole(before), whole(self.units) - whole(before)))
+    }
+
+    /// What the results of units before `unit` say, once.
+    pub(crate) fn answers_before(&mut self, unit: u64) -> Vec<Answer> {
+        self.answers.extract_if(.., |answer| answer.unit < unit).collect()
     }
 
     /// Writes a checkpoint when `dt_s` more seconds of work make one due and the step was `sound`; tells whether it did.
@@ -153,8 +162,10 @@ impl JobRun {
             self.payload.restore(&self.saved)?;
             self.saved_units
         } else {
-            self.payload.restart()?;
-            (whole(self.units) as f64).min(self.units)
+            let stands = (whole(self.units) as f64).min(self.units);
+            self.payload.restart(stands)?;
+            self.answers.retain(|answer| (answer.unit as f64) < stands);
+            stands
         };
         self.passage.undo(stands);
         let lost = self.units - stands;
@@ -249,8 +260,8 @@ pub(crate) enum Cargo {
     Requests(u64),
     /// A job's last output.
     Result,
-    /// Results of so many units, from one on.
-    Units { first: u64, count: u64 },
+    /// Results of so many units, from one on, and what some of them say.
+    Units { first: u64, count: u64, answers: Vec<Answer> },
     /// A text or a measurement.
     Sample(Option<String>),
 }

@@ -401,7 +401,14 @@ impl<'w> SiteRun<'w> {
                 run.outcome.delivered = Some(at);
                 self.events.push(event(at, index, EventKind::JobDelivered, Some(item.job), String::new()));
             }
-            Cargo::Units { first, count } => run.passage.delivered(first, count, landing, &self.contacts),
+            Cargo::Units { first, count, answers } => {
+                for answer in answers {
+                    let delay = run.passage.delay(answer.unit, landing, &self.contacts);
+                    let detail = format!("{}\n({delay})", answer.text);
+                    self.events.push(event(at, index, EventKind::Sample, Some(item.job), detail));
+                }
+                run.passage.delivered(first, count, landing, &self.contacts);
+            }
             Cargo::Sample(text) => {
                 let delay = landing.map(|landing| self.contacts.delay(item.ready, landing.end, landing.light));
                 let delays = format!("({})", delay.unwrap_or_default());
@@ -576,7 +583,8 @@ impl<'w> SiteRun<'w> {
         if job.demand.units_total().is_none() && count > 0 {
             let ready = self.jobs[active.slot].passage.computed_at(first + count - 1);
             let size = job.demand.output_per_unit() * count as f64;
-            self.send(Item { job: index, cargo: Cargo::Units { first, count }, size, ready }, priority);
+            let answers = self.jobs[active.slot].answers_before(first + count);
+            self.send(Item { job: index, cargo: Cargo::Units { first, count, answers }, size, ready }, priority);
         }
         if let (true, Some(at)) = (done, finished) {
             self.events.push(event(at, self.index, EventKind::JobFinished, Some(index), String::new()));

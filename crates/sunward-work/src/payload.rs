@@ -23,6 +23,15 @@ pub struct Output {
     pub text: Option<String>,
 }
 
+/// What the result of a unit says; it travels with that unit and adds nothing to its size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Number of the unit, from 0.
+    pub unit: u64,
+    /// What it says.
+    pub text: String,
+}
+
 /// A loss the payload measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Loss {
@@ -43,6 +52,8 @@ pub struct Progress {
     pub validations: Vec<Loss>,
     /// Outputs made since the last call.
     pub outputs: Vec<Output>,
+    /// What results of whole units say, not later than the call that completes the unit.
+    pub answers: Vec<Answer>,
 }
 
 /// Why a payload cannot go on.
@@ -78,14 +89,12 @@ pub trait Payload: Send {
     /// If the bytes are not one of this payload's checkpoints.
     fn restore(&mut self, checkpoint: &[u8]) -> Result<(), PayloadError>;
 
-    /// Begins anew after the machine restarted: the unit in hand is lost, what was loaded is loaded again. A job that saves checkpoints
-    /// is restored instead.
+    /// Begins anew after the machine restarted: `units` are done, the one in hand is lost, what was loaded is loaded again. A job that
+    /// saves checkpoints is restored instead.
     ///
     /// # Errors
     /// If it cannot be loaded again.
-    fn restart(&mut self) -> Result<(), PayloadError> {
-        Ok(())
-    }
+    fn restart(&mut self, units: f64) -> Result<(), PayloadError>;
 
     /// What stands for what, if one executed step stands for many simulated ones.
     fn proxy(&self) -> Option<String> {
@@ -136,6 +145,11 @@ impl Payload for Modelled {
             reason: "a modelled payload's checkpoint has 8 bytes".to_owned(),
         })?;
         self.units = f64::from_le_bytes(bytes);
+        Ok(())
+    }
+
+    fn restart(&mut self, units: f64) -> Result<(), PayloadError> {
+        self.units = units;
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use super::error::{GemmaError, read, read_json};
 use super::matrix::{BLOCK, Matrix, Store, Weights, from_bf16, from_half_checked};
 use crate::tensor_file::{TensorFile, TensorFileError};
 use sunward_units::random::{Purpose, Stream};
+use xxhash_rust::xxh3::Xxh3;
 
 /// A vector among the norms.
 #[derive(Debug, Clone, Copy)]
@@ -244,6 +245,40 @@ impl Network {
             }
         }
         Ok(())
+    }
+
+    /// Every tensor as published folders name it, with its shape and elements.
+    #[must_use]
+    pub fn tensors(&self) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+        let elements = |tensor: &Tensor| match tensor.place {
+            Place::Norm(start) => self.norms[start..][..tensor.shape[0]].to_vec(),
+            Place::Matrix(matrix) => {
+                let mut all = vec![0.0; matrix.rows * matrix.columns];
+                let rows = all.chunks_exact_mut(matrix.columns).enumerate();
+                rows.for_each(|(row, into)| self.store.row(matrix, row, into));
+                all
+            }
+        };
+        let tensors = self.layout.tensors.iter();
+        tensors.map(|tensor| (format!("model.{}", tensor.name), tensor.shape.clone(), elements(tensor))).collect()
+    }
+
+    /// XXH3-64 of all weights as stored, and of the sizes.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let mut state = Xxh3::new();
+        state.update(format!("{:?} {:?}", self.config, self.form()).as_bytes());
+        let mut words = |half: &[u16]| half.iter().for_each(|word| state.update(&word.to_le_bytes()));
+        match &self.store {
+            Store::F32(data) => data.iter().for_each(|x| state.update(&x.to_le_bytes())),
+            Store::Bf16(data) => words(data),
+            Store::Int8 { quants, scales } => {
+                words(scales);
+                quants.iter().for_each(|quant| state.update(&quant.to_le_bytes()));
+            }
+        }
+        self.norms.iter().for_each(|x| state.update(&x.to_le_bytes()));
+        state.digest()
     }
 
     /// Sizes and constants.

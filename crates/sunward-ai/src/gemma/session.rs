@@ -57,6 +57,8 @@ pub struct Session {
     turns: Vec<Turns>,
     buffers: Buffers,
     logits: Vec<f32>,
+    /// Bits to flip in the next pass: (layer, bit of the residual stream of the pass's last row).
+    flips: Vec<(usize, usize)>,
 }
 
 /// Cosines and sines of one rotation for the rows of a pass.
@@ -155,7 +157,17 @@ impl Session {
         }
         let (keys, values) = (vec![0.0; start], vec![0.0; start]);
         let lengths = vec![0; sequences];
-        Ok(Self { context, lengths, layers, keys, values, turns, buffers: Buffers::default(), logits: Vec::new() })
+        Ok(Self {
+            context,
+            lengths,
+            layers,
+            keys,
+            values,
+            turns,
+            buffers: Buffers::default(),
+            logits: Vec::new(),
+            flips: Vec::new(),
+        })
     }
 
     /// Adds `tokens` to `sequence`; returns the logits after the last, `[vocabulary]`.
@@ -242,7 +254,11 @@ impl Session {
         for (row, stream) in rows.iter().zip(self.buffers.stream.chunks_exact_mut(config.width)) {
             network.embed(row.token, stream);
         }
+        let flips = std::mem::take(&mut self.flips);
         for (layer, block) in network.layout.blocks.iter().enumerate() {
+            for (_, bit) in flips.iter().filter(|(at, _)| *at == layer) {
+                flip_f32(&mut self.buffers.stream[(rows.len() - 1) * config.width..], *bit);
+            }
             self.attention(network, rows, layer, block);
             self.feed_forward(network, block);
         }
@@ -370,6 +386,15 @@ impl Session {
             CacheRegion::Keys => size_of_val(&self.keys[..]),
             CacheRegion::Values => size_of_val(&self.values[..]),
         }
+    }
+
+    /// Flips one bit of the activations of the next pass: on entry to `layer`, of the residual stream of its last row; bit b of
+    /// column i has index 32 i + b.
+    ///
+    /// # Panics
+    /// In that pass, if the network has no such column.
+    pub fn flip_activation(&mut self, layer: usize, bit: usize) {
+        self.flips.push((layer, bit));
     }
 
     /// Flips one bit of `region`; bit b of element i has index 32 i + b, b = 31 being the sign.

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::error::{GemmaError, read_json};
 
-const SPACE: char = '▁';
+pub(crate) const SPACE: char = '▁';
 /// Most rows by which an embedding may exceed the vocabulary: published ones are padded to multiples of at most 128.
 const PADDING_MAX: usize = 127;
 
@@ -106,7 +106,19 @@ impl Tokenizer {
     pub fn load(dir: &Path, rows: usize) -> Result<Self, GemmaError> {
         let path = dir.join("tokenizer.json");
         let name = path.display().to_string();
-        let file: File = read_json(&path)?;
+        Self::read(name, read_json(&path)?, rows)
+    }
+
+    /// The tokens that `content`, the content of a file called `name`, states; as [`Self::load`].
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(crate) fn parse(name: &str, content: Value, rows: usize) -> Result<Self, GemmaError> {
+        let file = serde_json::from_value(content);
+        Self::read(name.to_owned(), file.map_err(|source| GemmaError::Json { file: name.to_owned(), source })?, rows)
+    }
+
+    fn read(name: String, file: File, rows: usize) -> Result<Self, GemmaError> {
         check_form(&name, &file)?;
         let tokens = file.model.vocab.values().max().map_or(0, |id| *id as usize + 1);
         if tokens > rows || tokens + PADDING_MAX < rows {
