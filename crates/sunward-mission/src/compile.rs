@@ -765,6 +765,7 @@ impl Compiler<'_> {
             demand,
             after,
             executed,
+            answering: answering(&job.work, *mission.header.seed),
             peak,
         }
     }
@@ -908,6 +909,23 @@ fn network(executed: &keys::Executed, mission: &Mission) -> Option<world::Networ
         alpha: executed.adapter_alpha.as_ref().map_or(f64::from(rank.value), |alpha| alpha.0),
     });
     Some(world::Network::Trained { from, adapters })
+}
+
+/// The network that really answers, where the mission asks for one.
+fn answering(work: &Work, seed: u64) -> Option<world::Answering> {
+    let Work::Serving(serving) = work else { return None };
+    let executed = serving.executed.as_ref()?;
+    Some(world::Answering {
+        model: executed.model.as_ref().map(|folder| folder.value.clone()),
+        prompts: executed.prompts.as_ref().map(|file| file.value.clone()),
+        every: *executed.every,
+        tokens: executed.tokens.as_ref().map_or(*serving.output_tokens, |tokens| tokens.value) as usize,
+        weights: *executed.weights,
+        temperature: *executed.temperature,
+        top_k: *executed.top_k as usize,
+        top_p: executed.top_p.0,
+        seed: executed.seed.as_ref().map_or(seed, |seed| seed.value),
+    })
 }
 
 /// The demand of a job, its share of the peak rate, and how many accelerators it runs on.

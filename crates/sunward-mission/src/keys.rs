@@ -578,6 +578,44 @@ section! {
         origin: Given<Origin>,
         /// Number of accelerators the job runs on.
         accelerators: Given<u32> in "1".."10000000" default "1",
+        /// A network that really answers on this machine in step with the job.
+        executed: Maybe<Answering> or "the work is modelled",
+    }
+}
+
+section! {
+    /// A Gemma 2 or 3 that really answers, in step with the simulated job: one executed request stands for `every` of the job's.
+    pub struct Answering {
+        /// Folder of the model beside the mission: config.json, *.safetensors and tokenizer.json.
+        model: Maybe<String> or "a small network of random weights, which the project makes",
+        /// Prompts, one a line, asked in turn; a file beside the mission.
+        prompts: Maybe<String> or "some that the project brings",
+        /// One request in so many is really answered; the others are modelled.
+        every: Given<u64> in "1".."1000000000000",
+        /// Tokens of an answer at most.
+        tokens: Maybe<u64> in "1".."1000000" or "the job's output_tokens",
+        /// How this machine holds the weights.
+        weights: Given<WeightForm> default "int8",
+        /// Logits are divided by it; 0 always takes the likeliest token.
+        temperature: Given<f64> in "0".."100" default "1",
+        /// Only so many of the likeliest tokens are drawn from; 0 sets no such bound.
+        top_k: Given<u64> in "0".."1000000" default "64",
+        /// Only the fewest likeliest tokens that together have this probability are drawn from.
+        top_p: Given<Ratio> in "0".."1" default "0.95",
+        /// Seed of the draws.
+        seed: Maybe<u64> in "0".."9223372036854775807" or "the mission's",
+    }
+}
+
+words! {
+    /// How the weights of an executed network are held.
+    pub enum WeightForm {
+        /// 32-bit floating point.
+        F32 = "f32",
+        /// 16-bit brain floating point.
+        Bf16 = "bf16",
+        /// Blocks of 8-bit whole numbers with a scale.
+        Int8 = "int8",
     }
 }
 
@@ -679,6 +717,7 @@ items!(
     Environment,
     Recording,
     Executed,
+    Answering,
     Override,
 );
 

@@ -16,7 +16,7 @@ use sunward_units::{
 };
 use sunward_work::demand::Demand;
 
-use crate::keys::{CorpusKind, Pointing, RadiatorOrientation};
+use crate::keys::{CorpusKind, Pointing, RadiatorOrientation, WeightForm};
 
 /// Everything a run needs.
 #[derive(Debug, Clone)]
@@ -315,6 +315,8 @@ pub struct Job {
     pub after: Option<u32>,
     /// The network that is really trained in step with the job.
     pub executed: Option<Executed>,
+    /// The network that really answers in step with the job.
+    pub answering: Option<Answering>,
     /// Peak rate of one accelerator of each design in the job's precision, `[design]`.
     pub peak: Vec<Option<FlopsPerSecond>>,
 }
@@ -395,6 +397,29 @@ pub enum Text {
     File(String),
     /// A corpus that the project generates.
     Generated(CorpusKind),
+}
+
+/// A Gemma that really answers in step with a serving job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answering {
+    /// Folder of the model, relative to the mission file.
+    pub model: Option<String>,
+    /// File of prompts, relative to the mission file.
+    pub prompts: Option<String>,
+    /// One request in so many is really answered.
+    pub every: u64,
+    /// Tokens of an answer at most.
+    pub tokens: usize,
+    /// How the weights are held.
+    pub weights: WeightForm,
+    /// Logits are divided by it.
+    pub temperature: f64,
+    /// So many of the likeliest tokens are drawn from; 0 for all.
+    pub top_k: usize,
+    /// Probability that the tokens drawn from hold.
+    pub top_p: f64,
+    /// Seed of the draws.
+    pub seed: u64,
 }
 
 /// Where one resolved value came from.

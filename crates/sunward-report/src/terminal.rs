@@ -63,7 +63,8 @@ pub fn jobs_table(record: &Record) -> String {
     for (index, job) in record.jobs.iter().enumerate() {
         lines.extend(job.proxy.iter().map(|proxy| format!("{}: {proxy}", job.name)));
         lines.extend(fine_tuned(job).map(|told| format!("{}: {told}", job.name)));
-        lines.extend(last_text(record, index as u32).map(|text| format!("{}, {text}", job.name)));
+        let texts = last_texts(record, index as u32, if job.kind == "training" { 1 } else { ANSWERS });
+        lines.extend(texts.iter().map(|text| format!("{}, {text}", job.name)));
     }
     lines.join("\n")
 }
@@ -83,11 +84,17 @@ fn latency_table(record: &Record) -> Vec<String> {
     lines(&table)
 }
 
-/// The last text of a job that reached the ground, with its delays.
-fn last_text(record: &Record, job: u32) -> Option<String> {
+/// Answers of a job that are shown; the report and the events hold all.
+const ANSWERS: usize = 3;
+
+/// The last texts of a job that reached the ground, with their delays.
+fn last_texts(record: &Record, job: u32, count: usize) -> Vec<String> {
     let of_job = |event: &&Event| event.kind == EventKind::Sample && event.job == Some(job);
     let texts = record.events.iter().rev().filter(of_job);
-    texts.map(|event| event.detail.clone()).find(|detail| !detail.starts_with("(light"))
+    let texts = texts.map(|event| event.detail.clone()).filter(|detail| !detail.starts_with("(light"));
+    let mut last: Vec<String> = texts.take(count).collect();
+    last.reverse();
+    last
 }
 
 fn rows(summary: &Summary) -> Vec<(&'static str, String)> {

@@ -1,11 +1,12 @@
 //! `sunward chat`: talk to a Gemma model in a local folder.
 
+use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use sunward_ai::gemma::{Gemma, GemmaError, Role, Sampling, Turn, Weights, conversation};
+use sunward_ai::gemma::{Gemma, GemmaError, Role, Sampling, Turn, Weights, conversation, specimen};
 
 use crate::Failure;
 
@@ -13,6 +14,10 @@ use crate::Failure;
 pub(crate) struct Options {
     /// Folder with config.json, *.safetensors and tokenizer.json.
     folder: PathBuf,
+    /// Make a small network of random weights in the folder, which must not exist yet, and talk to it: to try this command, or the
+    /// `model` of a mission's serving job, without a download. It means nothing by what it says.
+    #[arg(long)]
+    make_random: bool,
     /// How weights are held in memory.
     #[arg(long, value_enum, default_value = "int8")]
     weights: Form,
@@ -53,6 +58,9 @@ pub(crate) fn chat(options: &Options) -> Result<(), Failure> {
         Form::Bf16 => Weights::Bf16,
         Form::Int8 => Weights::Int8,
     };
+    if options.make_random {
+        make_random(&options.folder)?;
+    }
     let gemma = Gemma::load(&options.folder, form).map_err(Failure::input)?;
     let mut turns = Vec::new();
     let ask = || {
@@ -70,6 +78,29 @@ pub(crate) fn chat(options: &Options) -> Result<(), Failure> {
         }
         ask();
     }
+    Ok(())
+}
+
+/// A folder for a random network cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot make {path}")]
+struct MakeError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+fn make_random(folder: &Path) -> Result<(), Failure> {
+    let refused = |path: &Path| {
+        let path = path.to_owned();
+        |source| Failure::input(MakeError { path, source })
+    };
+    let files = specimen::files().map_err(Failure::run)?;
+    fs::create_dir(folder).map_err(refused(folder))?;
+    for (name, content) in files {
+        let path = folder.join(name);
+        fs::write(&path, content).map_err(refused(&path))?;
+    }
+    eprintln!("{} holds {}", folder.display(), specimen::NAME);
     Ok(())
 }
 

@@ -1,4 +1,6 @@
-//! Which payload runs a job: arithmetic, or a network that this machine really trains.
+//! Which payload runs a job: arithmetic, or a network that really trains or answers on this machine.
+
+mod serving;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,11 +15,15 @@ use sunward_ai::gpt::data::{Corpus, DataError, Style, Vocabulary};
 use sunward_ai::gpt::train::{TrainError, Trainer};
 use sunward_ai::memo::Store;
 use sunward_ai::payload::{FineTuning, Handover, Origin, Proxy, TrainedNetwork, TrainingPayload};
+use sunward_ai::serving::ServingPayload;
 use sunward_mission::keys::CorpusKind;
 use sunward_mission::world::{Executed, Job, Network, Sizes, Text, Trained, World};
 use sunward_units::Flops;
+use sunward_work::demand::Demand;
 use sunward_work::payload::{Payload, PayloadError};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+pub use serving::ServingError;
 
 /// Characters of the corpus that the project generates where no text is given.
 const GENERATED_CHARACTERS: usize = 200_000;
@@ -89,6 +95,9 @@ pub enum ExecuteError {
         /// Why.
         source: DataError,
     },
+    /// Its requests cannot be answered.
+    #[error(transparent)]
+    Serving(#[from] ServingError),
     /// The network cannot be trained on it.
     #[error("job {job:?} cannot be executed")]
     Train {
@@ -99,12 +108,13 @@ pub enum ExecuteError {
     },
 }
 
-/// The training runs of a world's executed jobs, ready to start.
+/// The payloads of a world's executed jobs, ready to start.
 #[derive(Default)]
 pub struct Payloads {
     executed: BTreeMap<u32, TrainingPayload>,
     /// Where each of them leaves its network.
     handovers: BTreeMap<u32, Handover>,
+    serving: BTreeMap<u32, ServingPayload>,
 }
 
 /// What a job is set up from: the folder of the mission, a text to train on instead of the mission's, and the store of steps.
@@ -127,7 +137,7 @@ impl Payloads {
     /// is given; executed steps are remembered in `store`.
     ///
     /// # Errors
-    /// A text that cannot be read or does not fit its network; a network that cannot be continued from.
+    /// A text that cannot be read or does not fit its network; a network that cannot be continued from or served.
     pub fn of_world(
         world: &World,
         folder: &Path,
@@ -143,6 +153,9 @@ impl Payloads {
                 payloads.executed.insert(index, payload);
                 payloads.handovers.insert(index, handover);
             }
+            if let (Some(network), Demand::Serving(demand)) = (&job.answering, &job.demand) {
+                payloads.serving.insert(index, serving::payload(job, demand, network, folder, store)?);
+            }
         }
         Ok(payloads)
     }
@@ -150,7 +163,7 @@ impl Payloads {
     /// Whether any job is executed.
     #[must_use]
     pub fn any(&self) -> bool {
-        !self.executed.is_empty()
+        !self.executed.is_empty() || !self.serving.is_empty()
     }
 
     /// The networks of the jobs that have been trained to the end since, in the order of the mission.
@@ -163,9 +176,10 @@ impl Payloads {
     /// # Errors
     /// None today; the seam allows them.
     pub fn of_job(&self, index: u32, job: &Job) -> Result<Box<dyn Payload>, PayloadError> {
-        match self.executed.get(&index) {
-            Some(payload) => Ok(Box::new(payload.clone())),
-            None => sunward_sim::modelled(index, job),
+        match (self.executed.get(&index), self.serving.get(&index)) {
+            (Some(payload), _) => Ok(Box::new(payload.clone())),
+            (None, Some(payload)) => Ok(Box::new(payload.clone())),
+            (None, None) => sunward_sim::modelled(index, job),
         }
     }
 }
@@ -301,7 +315,7 @@ fn proxy(job: &Job, executed: &Executed) -> Proxy {
     let &Executed { iterations, evaluate_interval, sample_tokens, .. } = executed;
     let unit = job.demand.work_per_unit();
     let simulated_steps = match &job.demand {
-        sunward_work::demand::Demand::Training(training) => training.steps as u64,
+        Demand::Training(training) => training.steps as u64,
         _ => iterations,
     };
     Proxy {

@@ -45,12 +45,15 @@ const ONE_VALUE: [&str; 4] = [
 ];
 
 /// Other values where the rule of [`other`] gives none that is allowed.
-const CHOSEN: [(&str, &str); 26] = [
+const CHOSEN: [(&str, &str); 29] = [
     ("job[].executed.checkpoint", "other-network.safetensors"),
     ("job[].executed.from", "learn-pairs"),
     ("job[].executed.heads", "4"),
     ("job[].executed.merges", "few-merges.txt"),
+    ("job[].executed.model", "../gemma/gemma2"),
+    ("job[].executed.prompts", "broken.toml"),
     ("job[].executed.text", "cubesat-12u.toml"),
+    ("job[].executed.top_p", "0.5"),
     ("job[].executed.width", "24"),
     ("job[].precision", "fp32"),
     ("job[].site", "axis"),

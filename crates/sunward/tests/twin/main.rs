@@ -7,5 +7,6 @@ mod determinism;
 mod fine_tuning;
 mod flight;
 mod keys;
+mod serving;
 mod slurm;
 mod studies;
