@@ -39,7 +39,7 @@ quantity! {
 }
 quantity! {
     /// Power per mass.
-    WattsPerKilogram, "specific power", ["W/kg" = 1.0; "kW/kg" = 1e3]
+    WattsPerKilogram, "specific power", ["W/kg" = 1.0; "kW/kg" = 1e3; "kW/t" = 1.0]
 }
 quantity! {
     /// Heat capacity per area.

@@ -21,6 +21,13 @@ pub enum CostError {
         /// What was spent.
         cost: Usd,
     },
+    /// An orbit whose decay cannot be told.
+    #[error("the decay of the orbit cannot be told")]
+    Decay {
+        /// Why.
+        #[from]
+        source: sunward_astro::decay::DecayError,
+    },
     /// A price year for which the index has no value.
     #[error("{index} has no value for {year}; it covers {first}..={last}")]
     NoIndex {

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod chat;
+mod claim;
 mod fly;
 mod input;
 mod models;
@@ -45,11 +46,7 @@ enum Command {
     /// Search for the design that serves best, or for all that none beats, under constraints. Resumable.
     Optimize(optimize::Options),
     /// Check published claims against the physics and the published prices: holds, fails or depends, with the working.
-    Claim {
-        /// As JSON on stdout.
-        #[arg(long)]
-        json: bool,
-    },
+    Claim(claim::Options),
     /// Evaluate a published cost model on any of its inputs: every output, all digits.
     Model(models::Options),
     /// Talk to a Gemma model in a local folder: a line in, an answer out.
@@ -86,7 +83,7 @@ fn main() -> ExitCode {
         Command::Compare(options) => study::compare(&options),
         Command::Sweep(options) => study::sweep(&options),
         Command::Optimize(options) => optimize::optimize(&options),
-        Command::Claim { json } => study::claim(json),
+        Command::Claim(options) => claim::claim(&options),
         Command::Model(options) => models::model(&options),
         Command::Chat(options) => chat::chat(&options),
         Command::Catalog(options) => catalog::catalog(&options),

@@ -22,17 +22,34 @@ pub(crate) struct Options {
     /// Models to put side by side on the same inputs instead of missions: mccalip, starcloud, suncatcher, turyshev.
     #[arg(long = "model", value_delimiter = ',', conflicts_with = "missions")]
     pub(crate) models: Vec<String>,
+    #[command(flatten)]
+    inputs: InputOptions,
+}
+
+impl Options {
+    /// That missions are not given the models' inputs.
+    pub(crate) fn for_missions(&self) -> Result<(), Failure> {
+        let unused = self.inputs.inputs.is_none() && self.inputs.set.is_empty();
+        if unused { Ok(()) } else { Err(Failure::input(CompareError::NoModel)) }
+    }
+}
+
+/// The common inputs, as far as they are not the catalog's.
+#[derive(Args, Default)]
+pub(crate) struct InputOptions {
     /// TOML file of inputs for the models; what it leaves out has the catalog's value.
-    #[arg(long, requires = "models", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     inputs: Option<PathBuf>,
     /// An input of the models, for example launch_price="200 USD/kg"; may be given several times.
-    #[arg(long, requires = "models", value_name = "INPUT=VALUE", value_parser = setting)]
+    #[arg(long, value_name = "INPUT=VALUE", value_parser = setting)]
     set: Vec<(String, String)>,
 }
 
 /// Why models are not compared.
 #[derive(Debug, thiserror::Error)]
 enum CompareError {
+    #[error("--inputs and --set are inputs of the models that --model names; a mission has its own keys")]
+    NoModel,
     #[error("no model is named {name:?}{hint}")]
     UnknownModel { name: String, hint: String },
     #[error("{place}: no input is named {name:?}{hint}")]
@@ -50,8 +67,8 @@ enum CompareError {
 }
 
 pub(crate) fn compare(options: &Options, as_json: bool) -> Result<(), Failure> {
-    let inputs = read(options)?;
-    let common = inputs.common().map_err(|source| Failure::input(CompareError::Common { source }))?;
+    let inputs = read(&options.inputs)?;
+    let common = common(&inputs)?;
     let columns = options.models.iter().map(|name| of(name, &common)).collect::<Result<Vec<_>, _>>()?;
     let explained = explain(&columns, 0).map_err(Failure::run)?;
     if as_json {
@@ -59,6 +76,16 @@ pub(crate) fn compare(options: &Options, as_json: bool) -> Result<(), Failure> {
     } else {
         print_text(&to_text(&inputs, &common, &columns, &explained).map_err(Failure::run)?)
     }
+}
+
+/// The columns of `models` on common inputs.
+pub(crate) fn columns(models: &[String], inputs: &InputOptions) -> Result<Vec<Column>, Failure> {
+    let common = common(&read(inputs)?)?;
+    models.iter().map(|name| of(name, &common)).collect()
+}
+
+fn common(inputs: &Inputs) -> Result<Common, Failure> {
+    inputs.common().map_err(|source| Failure::input(CompareError::Common { source }))
 }
 
 /// One model's column.
@@ -69,7 +96,7 @@ fn of(name: &str, common: &Common) -> Result<Column, Failure> {
 }
 
 /// The catalog's inputs, then the file's, then those of the command line.
-fn read(options: &Options) -> Result<Inputs, Failure> {
+fn read(options: &InputOptions) -> Result<Inputs, Failure> {
     let mut inputs = Inputs::of(&Catalog::builtin()).map_err(Failure::run)?;
     if let Some(path) = &options.inputs {
         for (name, value) in listed(path)? {
@@ -144,7 +171,8 @@ fn to_text(
     let names: Vec<&str> = columns.iter().map(|column| column.model.as_str()).collect();
     let mut rows = right_aligned(&[&["the same inputs", "unit"], &names[..]].concat(), 2);
     for (name, unit, value) in ROWS {
-        let cells = columns.iter().map(|column| Ok(number(value(column, common)?))).collect::<Result<Vec<_>, _>>()?;
+        let shown = |column: &Column| Ok(number(value(column, common)?));
+        let cells = columns.iter().map(shown).collect::<Result<Vec<_>, CostError>>()?;
         rows.add_row([name.to_owned(), unit.to_owned()].into_iter().chain(cells));
     }
     let mut terms = right_aligned(&[&["USD/MWh", "of"], &names[..]].concat(), 2);

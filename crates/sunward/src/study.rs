@@ -7,7 +7,6 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use sunward::Catalog;
-use sunward_cost::claim::{Verdict, published};
 use sunward_study::mission::Declarations;
 use sunward_study::{Bootstrap, MissionModel, Model, Plan, Sampling, Scale, Study, StudyError, bands, sobol, tornado};
 use sunward_units::significant;
@@ -105,6 +104,7 @@ pub(crate) fn compare(options: &CompareOptions) -> Result<(), Failure> {
     if !options.side_by_side.models.is_empty() {
         return side_by_side::compare(&options.side_by_side, options.json);
     }
+    options.side_by_side.for_missions()?;
     let defaults = METRICS.map(str::to_owned).to_vec();
     let metrics = if options.metrics.is_empty() { &defaults } else { &options.metrics };
     let models: Vec<MissionModel> =
@@ -219,24 +219,6 @@ fn indices(options: &SweepOptions, plan: &Plan<'_>, result: &sunward_study::Tabl
         }
     }
     Ok(Findings { table, json: json!(rows) })
-}
-
-/// Checks the published claims that the catalog of claims holds.
-pub(crate) fn claim(as_json: bool) -> Result<(), Failure> {
-    let findings = published().map_err(Failure::run)?;
-    let word = |verdict: &Verdict| match verdict {
-        Verdict::Holds => "holds",
-        Verdict::Fails => "fails",
-        Verdict::Depends => "depends",
-    };
-    if as_json {
-        let row = |finding: &sunward_cost::claim::Finding| json!({"claim": finding.claim, "verdict": word(&finding.verdict), "working": finding.working});
-        return print_json(&findings.iter().map(row).collect::<Vec<_>>());
-    }
-    let paragraph = |finding: &sunward_cost::claim::Finding| {
-        format!("{}: {}\n  {}", word(&finding.verdict), finding.claim, finding.working.join("\n  "))
-    };
-    print_text(&findings.iter().map(paragraph).collect::<Vec<_>>().join("\n\n"))
 }
 
 fn number(value: Option<f64>) -> String {

@@ -383,6 +383,47 @@ fn published_claims_are_judged_with_their_working() {
 }
 
 #[test]
+fn single_claims_are_judged_by_their_numbers() {
+    let folder = fresh_folder("single_claims");
+    let judged = |claim: &str| {
+        let arguments: Vec<&str> = ["claim"].into_iter().chain(claim.split(' ')).chain(["--json"]).collect();
+        json(&run(&folder, &arguments))[0].clone()
+    };
+    for (claim, verdict, working) in [
+        ("lifetime --altitude 325km --ballistic 60kg/m2 --for 11months", "fails", "F10.7 150, Ap 15: 38."),
+        ("lifetime --altitude 325km --ballistic 60kg/m2 --for 10d", "holds", "days to 180 km"),
+        ("mass-driver --velocity 2400m/s --length 494m --acceleration 100g", "fails", "2.937 km"),
+        ("mass-driver --velocity 2380m/s --length 288.8m --acceleration 9806.65m/s2", "holds", "288.8 m"),
+        ("launcher-power --velocity 2380m/s --mass 1Mt --power 149.6MW", "holds", "2.832 MJ/kg"),
+        ("launched-power --mass 1Mt --specific-power 100kW/t --power 100GW", "holds", "100 GW"),
+        ("latency --time 9.69ms --distance 8616km", "fails", "28.74 ms"),
+        ("ten-times-cheaper", "depends", "17.09 times cheaper"),
+        ("ten-times-cheaper --times 0.1", "holds", "17.09 times cheaper"),
+        (
+            "ten-times-cheaper --model starcloud --set launch_price=50 --set tariff=0.04 --set pue=1.05",
+            "depends",
+            "starcloud, on the same inputs: 2.568 against 47.71",
+        ),
+    ] {
+        let finding = judged(claim);
+        assert_eq!(finding["verdict"], verdict, "{claim}");
+        assert!(finding["working"].to_string().contains(working), "{claim}: {finding}");
+    }
+    for (claim, told) in [
+        ("lifetime --altitude 3km --ballistic 60kg/m2 --for 11d", "outside the density table"),
+        ("lifetime --altitude 325km --ballistic 60kg/m2 --for 11moons", "months"),
+        ("mass-driver --velocity 2400m/s --length 494m --acceleration 100kg", "no number of g or m/s2"),
+        ("ten-times-cheaper --set tarif=1", "is \"tariff\" meant?"),
+        ("ten-times-cheaper --times 0", "factor 0"),
+    ] {
+        let arguments: Vec<&str> = ["claim"].into_iter().chain(claim.split(' ')).collect();
+        let refused = run(&folder, &arguments);
+        assert_eq!(refused.status.code(), Some(2), "{claim}");
+        assert!(said(&refused).contains(told), "{}", said(&refused));
+    }
+}
+
+#[test]
 fn published_models_take_any_of_their_inputs() {
     let folder = fresh_folder("models");
     let value = |arguments: &[&str], output: &str| {
@@ -445,7 +486,7 @@ fn models_stand_side_by_side_on_the_same_inputs() {
         (&["--model", "mccalip", "--inputs", "odd.toml"], "is \"launch_price\" meant?"),
         (&["--model", "mccalip", "--inputs", "list.toml"], "years is neither a number nor text"),
         (&["--model", "mccalip", "--inputs", "none.toml"], "none.toml"),
-        (&["--set", "years=1"], "--model"),
+        (&["a.toml", "b.toml", "--set", "years=1"], "that --model names"),
         (&[], "MISSIONS"),
     ] {
         let refused = run(&folder, &[&["compare"], arguments].concat());
