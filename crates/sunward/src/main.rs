@@ -3,6 +3,8 @@
 mod catalog;
 mod chat;
 mod claim;
+mod data;
+mod fetch;
 mod fly;
 mod input;
 mod models;
@@ -51,6 +53,8 @@ enum Command {
     Model(models::Options),
     /// Talk to a Gemma model in a local folder: a line in, an answer out.
     Chat(chat::Options),
+    /// Fetch texts to train on.
+    Data(data::Options),
     /// List parts with value, source and range.
     Catalog(catalog::Options),
     /// Print a satellite's ephemeris as a CCSDS orbit ephemeris message (OEM).
@@ -86,6 +90,7 @@ fn main() -> ExitCode {
         Command::Claim(options) => claim::claim(&options),
         Command::Model(options) => models::model(&options),
         Command::Chat(options) => chat::chat(&options),
+        Command::Data(options) => data::data(&options),
         Command::Catalog(options) => catalog::catalog(&options),
         Command::Oem(options) => oem::oem(&options),
         Command::Schema => input::schema(),

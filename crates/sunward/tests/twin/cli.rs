@@ -69,6 +69,20 @@ fn a_flight_leaves_a_run_folder_and_says_where() {
 }
 
 #[test]
+fn a_flight_on_a_generated_corpus_says_how_to_train_on_shakespeare() {
+    let folder = fresh_folder("a_flight_on_a_generated_corpus");
+    let executed = "[job.executed]\nlayers = 1\nheads = 1\nwidth = 8\ncontext = 8\nbatch = 1\niterations = 4\n";
+    fs::write(folder.join("hour.toml"), with(PLAIN, "\"12 h\"", "\"1 h\"") + executed).unwrap();
+    let hint = "sunward data pull shakespeare";
+    assert!(said(&run(&folder, &["fly", "hour.toml"])).contains(hint));
+    for known in [&["--modelled"][..], &["--quiet"], &["--text", "hour.toml"]] {
+        let output = run(&folder, &[&["fly", "hour.toml"], known].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        assert!(!said(&output).contains(hint), "{known:?}: {}", said(&output));
+    }
+}
+
+#[test]
 fn json_is_on_stdout_everywhere() {
     let folder = fresh_folder("json_is_on_stdout");
     hour(&folder);
@@ -507,6 +521,42 @@ fn an_ephemeris_message_has_a_state_for_every_step() {
     let odd = run(&folder, &["oem", &mission, "--site", "nobody"]);
     assert_eq!(odd.status.code(), Some(2));
     assert!(said(&odd).contains("nobody"), "{}", said(&odd));
+}
+
+/// The whole of it is fetched in the tests of fetch.rs; here no text comes that has the right checksum.
+#[test]
+fn pulling_a_text_says_what_went_wrong_and_keeps_nothing() {
+    use std::io::{Read, Write};
+    let folder = fresh_folder("data");
+    let listed = json(&run(&folder, &["data", "list", "--json"]));
+    assert_eq!(listed[0]["name"], "shakespeare");
+    assert!(text(&run(&folder, &["data", "list"]).stdout).contains("public domain"));
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1115394\r\nConnection: close\r\n\r\n").unwrap();
+        stream.write_all(&[b'a'; 1_115_394]).unwrap();
+    });
+    let pull = ["data", "pull", "shakespeare", "--url", &url, "--quiet"];
+    let wrong = run(&folder, &pull);
+    server.join().unwrap();
+    assert_eq!((wrong.status.code(), wrong.stdout.len()), (Some(1), 0), "{}", said(&wrong));
+    assert!(said(&wrong).contains("expected 1115394 bytes with SHA-256 86c4e6aa9db7c042"), "{}", said(&wrong));
+    assert_eq!(entries(&folder.join("data")), [""; 0]);
+    // Nobody listens there any more.
+    let gone = run(&folder, &pull);
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(said(&gone).contains("cannot be reached"), "{}", said(&gone));
+
+    let odd = run(&folder, &["data", "pull", "shakespear"]);
+    assert_eq!(odd.status.code(), Some(2));
+    assert!(said(&odd).contains("is \"shakespeare\" meant?"), "{}", said(&odd));
+    fs::write(folder.join("mine.txt"), "mine").unwrap();
+    let foreign = run(&folder, &["data", "pull", "shakespeare", "--out", "mine.txt", "--url", &url]);
+    assert_eq!(foreign.status.code(), Some(2), "{}", said(&foreign));
 }
 
 /// The network of the test data has random weights: what counts is that an answer comes, twice the same.
