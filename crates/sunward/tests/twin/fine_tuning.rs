@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sunward::payloads::{ExecuteError, FolderStore, Payloads};
 use sunward::{Control, Outcome, World, run_folder};
@@ -54,8 +56,7 @@ fn left(text: &str, store: Arc<dyn Store>, folder: &Path) -> BTreeMap<String, Ve
     let payloads = payloads(&world, store);
     let outcome = fly(&world, &payloads);
     run_folder::write(folder, text, &world, &outcome, payloads.trained()).unwrap();
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap())).collect()
+    contents(folder)
 }
 
 #[test]
@@ -102,6 +103,41 @@ fn a_flight_broken_off_anywhere_ends_with_the_same_bytes() {
             assert!(bytes == whole[&name], "{name} differs when {run}");
         }
     }
+}
+
+/// The file names and contents of a folder.
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap())).collect()
+}
+
+#[test]
+fn a_flight_killed_in_training_is_resumed_to_the_same_bytes() {
+    let folder = fresh_folder("fine_tuning_killed");
+    fs::write(folder.join("tune.toml"), fine_tune()).unwrap();
+    let fly = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sunward"));
+        command.current_dir(&folder).args(["fly", "tune.toml", "--quiet"]).args(more).stdout(Stdio::null());
+        command.spawn().unwrap()
+    };
+    let states = || {
+        let names = fs::read_dir(folder.join(".run.training")).into_iter().flatten();
+        names.filter(|name| name.as_ref().unwrap().path().extension().is_some_and(|end| end == "state")).count()
+    };
+    // As soon as the first network has a state kept, then as soon as one that continues from it has.
+    for kept in [1, 2] {
+        let mut child = fly(&["--out", "run"]);
+        while states() < kept {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before {kept} states were kept");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        assert!(!child.wait().unwrap().success(), "killed in training");
+        assert!(!folder.join("run").exists());
+    }
+    assert!(fly(&["--out", "run", "--resume"]).wait().unwrap().success());
+    assert!(fly(&["--out", "whole", "--fresh"]).wait().unwrap().success());
+    assert!(contents(&folder.join("run")) == contents(&folder.join("whole")));
 }
 
 /// Golden networks: `UPDATE_GOLDEN=1 cargo nextest run --release -p sunward network` writes them anew.
