@@ -4,7 +4,7 @@
 //! repaints them on dark paper by their colours.
 
 mod site;
-mod tables;
+pub(crate) mod tables;
 
 use std::fmt::Write as _;
 
@@ -48,10 +48,14 @@ pub fn render(record: &Record, summary: &Summary, assumptions: &[Assumption]) ->
     page += &tables::ledger(summary);
     page += &tables::incidents(record);
     page += &tables::assumptions(assumptions);
-    page += &tables::not_modelled(summary);
+    page += &tables::not_modelled(&summary.not_modelled);
     page += &tables::provenance(&record.header);
-    page += "</main>\n</body>\n</html>\n";
-    Ok(page)
+    Ok(closed(page))
+}
+
+/// The page with its end.
+pub(crate) fn closed(page: String) -> String {
+    page + "</main>\n</body>\n</html>\n"
 }
 
 /// `text` with the characters that markup gives a meaning replaced, and those that no markup may hold left out.
@@ -72,7 +76,7 @@ pub(crate) fn escaped(text: &str) -> String {
     safe
 }
 
-fn head(mission: &str) -> String {
+pub(crate) fn head(mission: &str) -> String {
     let style = include_str!("html/page.css").replace("/*dark*/", &dark_rules());
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
@@ -83,7 +87,7 @@ fn head(mission: &str) -> String {
 }
 
 /// A titled part of the page; nothing where it has no content.
-fn section(title: &str, content: &str) -> String {
+pub(crate) fn section(title: &str, content: &str) -> String {
     if content.is_empty() {
         return String::new();
     }

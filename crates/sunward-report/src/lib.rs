@@ -8,6 +8,7 @@ mod measure;
 mod palette;
 mod parquet;
 mod plot;
+pub mod study;
 mod terminal;
 mod text;
 

@@ -1,7 +1,10 @@
 //! Plots as inline SVG: a canvas in page pixels over plotters' SVG backend, axes, and the time line all plots share.
 
+pub(crate) mod bars;
+pub(crate) mod cloud;
 pub(crate) mod map;
 pub(crate) mod panel;
+pub(crate) mod ruler;
 pub(crate) mod strip;
 
 use plotters::backend::{DrawingBackend, SVGBackend};

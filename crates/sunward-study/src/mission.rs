@@ -12,6 +12,7 @@ use serde::Deserialize;
 use sunward_catalog::Catalog;
 use sunward_mission::world::{Assumption, World};
 use sunward_mission::{Key, Kind, Mission};
+use sunward_sim::summary::Summary;
 use sunward_sim::{Control as Onward, Outcome};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, TableLike};
 
@@ -209,8 +210,8 @@ pub struct MissionModel {
     /// Every key that missions have.
     keys: Vec<Key>,
     follows: Vec<Follows>,
-    /// What each of all the metrics of the mission as it is measures, found when it is first asked for.
-    measured: OnceLock<BTreeMap<String, Measure>>,
+    /// What came of the mission as it is, found when it is first asked for.
+    as_is: OnceLock<(Summary, BTreeMap<String, Measure>)>,
 }
 
 /// A value that follows from variables, in SI.
@@ -246,7 +247,7 @@ impl MissionModel {
         let document = text.parse::<DocumentMut>().map_err(message)?;
         let metrics = metrics.iter().map(|&metric| metric.to_owned()).collect();
         let (file, keys, follows) = (file.to_owned(), Mission::keys(), Vec::new());
-        let model = Self { file, document, catalog, world, metrics, keys, follows, measured: OnceLock::new() };
+        let model = Self { file, document, catalog, world, metrics, keys, follows, as_is: OnceLock::new() };
         let known = model.metric_names()?;
         let names = || known.iter().map(String::as_str);
         match model.metrics.iter().find(|metric| !known.contains(metric)) {
@@ -270,18 +271,29 @@ impl MissionModel {
         Ok(measures(&flown(&world, &self.file)?.summary).into_keys().collect())
     }
 
-    /// What a metric measures in the mission as it is, with its value there; the mission is flown once for all of them.
+    fn as_is(&self) -> Result<&(Summary, BTreeMap<String, Measure>), StudyError> {
+        if let Some(known) = self.as_is.get() {
+            return Ok(known);
+        }
+        let summary = flown(&self.world, &self.file)?.summary;
+        let measured = measures(&summary);
+        Ok(self.as_is.get_or_init(|| (summary, measured)))
+    }
+
+    /// What comes of the mission as it is; it is flown once, whoever asks.
+    ///
+    /// # Errors
+    /// A mission that cannot be flown to its end.
+    pub fn summary(&self) -> Result<&Summary, StudyError> {
+        self.as_is().map(|(summary, _)| summary)
+    }
+
+    /// What a metric measures in the mission as it is, with its value there.
     ///
     /// # Errors
     /// A mission that cannot be flown to its end; a metric that its summary does not have.
     pub fn measure(&self, metric: &str) -> Result<Measure, StudyError> {
-        let all = match self.measured.get() {
-            Some(all) => all,
-            None => {
-                let flown = measures(&flown(&self.world, &self.file)?.summary);
-                self.measured.get_or_init(|| flown)
-            }
-        };
+        let (_, all) = self.as_is()?;
         all.get(metric).copied().ok_or_else(|| unknown("metric", metric, all.keys().map(String::as_str)))
     }
 
@@ -534,11 +546,13 @@ impl Model for MissionModel {
     }
 
     fn run(&self, point: Point<'_>) -> Result<Vec<Option<f64>>, RunError> {
-        let measured = measures(&self.fly(point)?.summary);
-        if point.values.is_empty() {
-            // Kept for whoever asks what the mission as it is measures; another thread may have been first, with the same.
-            let _ = self.measured.set(measured.clone());
-        }
+        let flown;
+        let measured = if point.values.is_empty() {
+            &self.as_is()?.1
+        } else {
+            flown = measures(&self.fly(point)?.summary);
+            &flown
+        };
         let metric = |name: &String| {
             let found = measured.get(name).map(|measure| measure.value);
             found.ok_or_else(|| unknown("metric", name, measured.keys().map(String::as_str)))

@@ -306,3 +306,49 @@ fn every_quantity_among_the_metrics_tells_its_unit() {
     assert!(written("launched", "7").unwrap_err().to_string().contains("has no unit"));
     assert!(written("lunched", "7 kg").unwrap_err().to_string().contains("did you mean \"launched\"?"));
 }
+
+/// The text of a file beside the missions that are shipped.
+fn shipped(file: &str) -> String {
+    std::fs::read_to_string(format!("{}/../../missions/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+#[test]
+fn the_studies_that_are_shipped_fit_their_mission() {
+    let text = shipped("starcloud-1.toml");
+    for file in ["microsat-thermal.toml", "starcloud-1-causes.toml", "starcloud-1-design.toml"] {
+        let declared = declared(&shipped(&format!("studies/{file}")));
+        let metrics = declared.metrics();
+        let metrics: Vec<&str> = metrics.iter().map(String::as_str).collect();
+        let model = MissionModel::read(&text, file, Catalog::builtin(), &metrics).unwrap();
+        let model = model.with_followers(&declared).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let space = model.space(&declared).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let mission = model.text(Point { variables: space.variables(), values: &space.central() }).unwrap();
+        sunward_mission::Mission::read(&mission, file)
+            .and_then(|mission| mission.compile(&Catalog::builtin()))
+            .unwrap_or_else(|faults| panic!("{}", faults.to_text()));
+    }
+}
+
+/// Two values that each follow their cause with a rank correlation of 0.7 follow each other by (6/pi) asin(r^2/2), r = 2 sin(0.7 pi/6)
+/// (Kruskal 1958): 0.500. One that goes the other way does so by as much; what has no cause in common goes its own way.
+#[test]
+fn a_shared_cause_draws_together_what_hangs_on_it() {
+    let declared = declared(&shipped("studies/starcloud-1-causes.toml"));
+    let text = shipped("starcloud-1.toml");
+    let model = MissionModel::read(&text, "starcloud-1.toml", Catalog::builtin(), &[]).unwrap();
+    let space = model.space(&declared).unwrap();
+    let sampler = Sampler::new(&space, Sampling::LatinHypercube { runs: 4000 }, 1).unwrap();
+    let runs: Vec<Vec<Value>> = (0..sampler.runs()).map(|run| sampler.values(run)).collect();
+    let column = |key: &str| {
+        let index = space.index(key).unwrap();
+        runs.iter().map(|values| values[index].number()).collect::<Vec<_>>()
+    };
+    let of = |a: &str, b: &str| rank_correlation(&column(a), &column(b)).unwrap();
+    let (bus, host) = ("site[0].power.bus_load", "site[0].compute.host_power");
+    let r = 2.0 * (0.7 * std::f64::consts::PI / 6.0).sin();
+    let expected = 6.0 / std::f64::consts::PI * (r * r / 2.0).asin();
+    assert!((of(bus, host) - expected).abs() < 0.04, "{} {expected}", of(bus, host));
+    assert!((of(bus, "site[0].thermal.board_to_radiator") + expected).abs() < 0.04);
+    assert!(of(bus, "site[0].thermal.radiator_area").abs() < 0.05);
+    assert!(of("site[0].array.area", "site[0].thermal.radiator_area") > 0.55);
+}

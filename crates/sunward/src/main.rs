@@ -1,10 +1,13 @@
 //! The `sunward` command line: data on stdout, talk and progress on stderr; exit codes 0 done, 1 failed, 2 bad input.
 
+mod breakeven;
 mod catalog;
 mod chat;
 mod claim;
+mod comparison;
 mod data;
 mod fetch;
+mod findings;
 mod fly;
 mod input;
 mod models;
@@ -15,6 +18,7 @@ mod slurm;
 mod spread;
 mod study;
 mod study_folder;
+mod study_page;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,6 +49,8 @@ enum Command {
     Compare(study::CompareOptions),
     /// Fly a mission many times with values that are uncertain: bands, tornado, Sobol indices. Resumable.
     Sweep(study::SweepOptions),
+    /// Find where one value brings a number of a mission to another value, or to that of another mission.
+    Breakeven(breakeven::Options),
     /// Search for the design that serves best, or for all that none beats, under constraints. Resumable.
     Optimize(optimize::Options),
     /// Check published claims against the physics and the published prices: holds, fails or depends, with the working.
@@ -86,6 +92,7 @@ fn main() -> ExitCode {
         Command::Check { mission, json } => input::check(&mission, json),
         Command::Compare(options) => study::compare(&options),
         Command::Sweep(options) => study::sweep(&options),
+        Command::Breakeven(options) => breakeven::breakeven(&options),
         Command::Optimize(options) => optimize::optimize(&options),
         Command::Claim(options) => claim::claim(&options),
         Command::Model(options) => models::model(&options),

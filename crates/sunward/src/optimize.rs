@@ -5,17 +5,19 @@ use std::path::PathBuf;
 use clap::Args;
 use comfy_table::Table as Text;
 use serde_json::json;
+use sunward_report::study::Page;
 use sunward_study::distribution::{Distribution, Value};
 use sunward_study::mission::Declarations;
-use sunward_study::optimise::{Candidate, Effort, Objective, Optimum, Problem, table};
+use sunward_study::optimise::{Bound, Candidate, Constraint, Effort, Objective, Optimum, Problem, table};
 use sunward_study::{
-    Better, Control, Journal, MissionModel, Observer, Point, Remembered, Space, StudyError, Variable, optimise,
+    Better, Control, Journal, MissionModel, Model, Observer, Point, Remembered, Space, StudyError, Variable, optimise,
 };
 
 use crate::Failure;
 use crate::input::{print_json, print_text, text};
 use crate::study::{METRICS, bar, default_folder, model, right_aligned, sheet, shown};
 use crate::study_folder::StudyFolder;
+use crate::study_page::{add_front, add_grounds, add_variables, dimension, value};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -79,7 +81,8 @@ pub(crate) fn optimize(options: &Options) -> Result<(), Failure> {
     };
     let found = optimise(&problem, &effort, observer).map_err(failed)?;
     bar.finish_and_clear();
-    let search = Search { options, model: &model, space: &space, objectives, metrics: &metrics, found: &found };
+    let search =
+        Search { options, model: &model, space: &space, objectives, constraints, metrics: &metrics, found: &found };
     search.leave(&folder)?;
     let feasible = found.tried.iter().filter(|candidate| candidate.is_feasible()).count();
     eprintln!(
@@ -107,6 +110,7 @@ struct Search<'a> {
     model: &'a MissionModel,
     space: &'a Space,
     objectives: &'a [Objective],
+    constraints: &'a [Constraint],
     metrics: &'a [String],
     found: &'a Optimum,
 }
@@ -129,7 +133,67 @@ impl Search<'_> {
             folder.put_table(name, &table(self.model, self.space, candidates))?;
         }
         folder.put_json("optimum.json", &self.json())?;
-        Ok(())
+        folder.put("report.html", self.page()?.as_bytes())
+    }
+
+    fn page(&self) -> Result<String, Failure> {
+        let (mission, found) = (self.options.mission.display(), self.found);
+        let aims = self.objectives.iter().map(|aim| {
+            let word = if aim.better == Better::Lower { "small" } else { "great" };
+            format!("{word} {}", aim.metric)
+        });
+        let lead = match self.objectives.len() {
+            1 => format!("The best of the designs of {mission} for {}.", aims.collect::<String>()),
+            _ => format!(
+                "{} designs of {mission} that no other beats in {}.",
+                found.front.len(),
+                aims.collect::<Vec<_>>().join(" and ")
+            ),
+        };
+        let feasible = found.tried.iter().filter(|candidate| candidate.is_feasible()).count();
+        let note = format!(
+            "{} designs were flown, {feasible} of them meet the constraints. Assumptions stayed at their central values: fly the \
+             designs again in a sweep to see how they stand when these are uncertain.",
+            found.tried.len()
+        );
+        let mut page = Page::new(&format!("Designs of {}", self.model.world().name), &lead, &note);
+        add_front(&mut page, self.model, self.objectives, self.metrics, found);
+        let (headings, rows) = self.rows()?;
+        let headings: Vec<String> = headings.into_iter().enumerate().map(|(at, heading)| mark(at, &heading)).collect();
+        page.table("Designs", &headings.iter().map(String::as_str).collect::<Vec<_>>(), &rows);
+        if self.objectives.len() > 1 {
+            page.table("All metrics", &self.all_headings(), &self.all_rows()?);
+        }
+        let constraint = |constraint: &Constraint| {
+            let (word, bound) = match constraint.bound {
+                Bound::AtMost(bound) => ("at most", bound),
+                Bound::AtLeast(bound) => ("at least", bound),
+            };
+            let bound = sunward_report::human(bound, dimension(self.model, &constraint.metric));
+            vec![constraint.metric.clone(), format!("{word} {bound}")]
+        };
+        let constraints: Vec<Vec<String>> = self.constraints.iter().map(constraint).collect();
+        if !constraints.is_empty() {
+            page.table("Constraints", &["metric", "#must be"], &constraints);
+        }
+        add_variables(&mut page, self.model, self.space);
+        add_grounds(&mut page, &[(mission.to_string(), self.model)]);
+        Ok(page.finish(&format!("Seed {}, {}", self.options.seed, self.model.identity())))
+    }
+
+    fn all_headings(&self) -> [&'static str; 4] {
+        ["metric", "#first of the front", "#middle", "#last"]
+    }
+
+    /// Every metric at both ends and in the middle of the front.
+    fn all_rows(&self) -> Result<Vec<Vec<String>>, Failure> {
+        let front = &self.found.front;
+        let shown = [&front[0], &front[front.len() / 2], &front[front.len() - 1]];
+        let row = |metric: &String| {
+            let values = shown.iter().map(|candidate| self.metric(candidate, metric));
+            std::iter::once(Ok(metric.clone())).chain(values).collect()
+        };
+        self.metrics.iter().map(row).collect()
     }
 
     fn json(&self) -> serde_json::Value {
@@ -137,14 +201,14 @@ impl Search<'_> {
             let better = if objective.better == Better::Lower { "lower" } else { "higher" };
             json!({"metric": objective.metric, "better": better})
         };
-        let value = |value: &Value| match value {
+        let plain = |value: &Value| match value {
             Value::Number(number) => json!(number),
             Value::Word(word) => json!(word),
         };
         let design = |candidate: &Candidate| {
             let values = self.space.variables().iter().zip(&candidate.values);
             let values: serde_json::Map<_, _> =
-                values.map(|(variable, chosen)| (variable.key.clone(), value(chosen))).collect();
+                values.map(|(variable, chosen)| (variable.key.clone(), plain(chosen))).collect();
             let metrics: serde_json::Map<_, _> =
                 self.metrics.iter().cloned().zip(candidate.metrics.iter().map(|metric| json!(metric))).collect();
             json!({"values": values, "metrics": metrics})
@@ -159,40 +223,42 @@ impl Search<'_> {
         })
     }
 
-    /// One design: a line each value and metric. Several: a line a design, with what it was chosen by.
     fn table(&self) -> Result<Text, Failure> {
+        let (headings, rows) = self.rows()?;
+        let mut table = sheet(headings);
+        for row in rows {
+            table.add_row(row);
+        }
+        Ok(table)
+    }
+
+    /// One design: a line each value and metric. Several: a line a design, with what it was chosen by.
+    fn rows(&self) -> Result<(Vec<String>, Vec<Vec<String>>), Failure> {
         if let ([candidate], 1) = (self.found.front.as_slice(), self.objectives.len()) {
-            let mut table = sheet(["best design", "value"].map(str::to_owned));
-            for (name, value) in self.values(candidate) {
-                table.add_row([name, value]);
-            }
-            for metric in self.metrics {
-                table.add_row([metric.clone(), self.metric(candidate, metric)?]);
-            }
-            return Ok(table);
+            let values = self.values(candidate).into_iter().map(|(name, value)| Ok(vec![name, value]));
+            let metrics = self.metrics.iter().map(|metric| Ok(vec![metric.clone(), self.metric(candidate, metric)?]));
+            return Ok((
+                vec!["best design".to_owned(), "value".to_owned()],
+                values.chain(metrics).collect::<Result<_, _>>()?,
+            ));
         }
         let aims: Vec<&String> = self.objectives.iter().map(|objective| &objective.metric).collect();
         let keys = self.values(&self.found.front[0]).into_iter().map(|(name, _)| name);
-        let mut table = sheet(["design".to_owned()].into_iter().chain(aims.iter().map(|&aim| aim.clone())).chain(keys));
-        for (index, candidate) in self.found.front.iter().enumerate() {
-            let aimed = aims.iter().map(|metric| self.metric(candidate, metric)).collect::<Result<Vec<_>, _>>()?;
-            let values = self.values(candidate).into_iter().map(|(_, value)| value);
-            table.add_row([format!("{:02}", index + 1)].into_iter().chain(aimed).chain(values));
-        }
-        Ok(table)
+        let headings = ["design".to_owned()].into_iter().chain(aims.iter().map(|&aim| aim.clone())).chain(keys);
+        let row = |(index, candidate): (usize, &Candidate)| {
+            let aimed = aims.iter().map(|metric| self.metric(candidate, metric));
+            let values = self.values(candidate).into_iter().map(|(_, value)| Ok(value));
+            std::iter::once(Ok(format!("{:02}", index + 1))).chain(aimed).chain(values).collect::<Result<Vec<_>, _>>()
+        };
+        Ok((headings.collect(), self.found.front.iter().enumerate().map(row).collect::<Result<_, _>>()?))
     }
 
     /// What was chosen, by name; what has one value only is no choice.
     fn values(&self, candidate: &Candidate) -> Vec<(String, String)> {
         let variables = self.space.variables().iter().zip(&candidate.values);
         let chosen = variables.filter(|(variable, _)| is_choice(variable));
-        let text = |(variable, value): (&Variable, &Value)| {
-            let text = match value {
-                Value::Number(number) => sunward_report::human(*number, self.model.dimension(&variable.key)),
-                Value::Word(word) => word.clone(),
-            };
-            (variable.key.clone(), text)
-        };
+        let text =
+            |(variable, chosen): (&Variable, &Value)| (variable.key.clone(), value(self.model, variable, chosen));
         chosen.map(text).collect()
     }
 
@@ -200,6 +266,11 @@ impl Search<'_> {
         let value = self.metrics.iter().position(|known| known == metric).and_then(|at| candidate.metrics[at]);
         Ok(shown(value, self.model.measure(metric).map_err(Failure::run)?.scale))
     }
+}
+
+/// The heading of column `at` of the page's table of designs: numbers stand to the right.
+fn mark(at: usize, heading: &str) -> String {
+    if at == 0 { heading.to_owned() } else { format!("#{heading}") }
 }
 
 fn is_choice(variable: &Variable) -> bool {

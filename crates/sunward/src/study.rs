@@ -1,17 +1,18 @@
-//! `sunward compare`, `sunward sweep` and `sunward claim`.
+//! `sunward compare` and `sunward sweep`.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
 use sunward::Catalog;
-use sunward_study::mission::Declarations;
-use sunward_study::{Bootstrap, MissionModel, Model, Plan, Sampling, Scale, Study, StudyError, bands, sobol, tornado};
-use sunward_units::significant;
+use sunward_study::mission::{Declaration, Declarations};
+use sunward_study::{MissionModel, Model, Plan, Sampling, Scale, Study, StudyError};
 
+use crate::comparison::SideBySide;
+use crate::findings::{self, Swept};
 use crate::input::{print_json, print_text, text};
+use crate::study_folder::StudyFolder;
 use crate::{Failure, side_by_side, spread};
 
 /// Metrics shown where none are asked for.
@@ -29,8 +30,6 @@ pub(crate) const METRICS: [&str; 12] = [
     "heat.throttled",
     "radiation.dose",
 ];
-/// Quantiles of a sweep's bands.
-const PROBABILITIES: [f64; 3] = [0.05, 0.5, 0.95];
 /// Runs of a study's shard: what a kill loses at most, for each thread.
 const SHARD_RUNS: usize = 32;
 
@@ -44,6 +43,9 @@ pub(crate) struct CompareOptions {
     /// Numbers of summary.json to show, for example heat.chip_max; may be given several times.
     #[arg(long = "metric")]
     metrics: Vec<String>,
+    /// Folder for a page and for the numbers as CSV, Parquet and JSON.
+    #[arg(long)]
+    out: Option<PathBuf>,
     /// As JSON on stdout.
     #[arg(long)]
     json: bool,
@@ -52,9 +54,9 @@ pub(crate) struct CompareOptions {
 #[derive(Args)]
 pub(crate) struct SweepOptions {
     /// Mission file.
-    mission: PathBuf,
+    pub(crate) mission: PathBuf,
     /// Study file: which values are uncertain, and how.
-    study: PathBuf,
+    pub(crate) study: PathBuf,
     /// How the values are visited.
     #[arg(long, value_enum, default_value = "latin-hypercube")]
     sampling: Kind,
@@ -63,10 +65,13 @@ pub(crate) struct SweepOptions {
     runs: usize,
     /// Seed of the draws.
     #[arg(long, default_value_t = 1)]
-    seed: u64,
+    pub(crate) seed: u64,
     /// Numbers of summary.json to look at; may be given several times.
     #[arg(long = "metric", default_values = ["work.delivered"])]
-    metrics: Vec<String>,
+    pub(crate) metrics: Vec<String>,
+    /// Another mission, flown with the same draws: with what probability is a number of the first one higher, and how do they compare?
+    #[arg(long, conflicts_with_all = ["part", "slurm"])]
+    pub(crate) against: Option<PathBuf>,
     /// Folder of the study's runs; by default runs/NAME-OF-THE-STUDY-FILE. A study that was interrupted goes on there.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -117,33 +122,21 @@ pub(crate) fn compare(options: &CompareOptions) -> Result<(), Failure> {
         return Err(Failure::run(StudyError::Run { message: format!("{failed}: {why}") }));
     }
     let columns: Vec<&[Option<f64>]> = outcomes.iter().filter_map(|row| row.outcome.as_deref().ok()).collect();
-    if options.json {
-        let rows = metrics.iter().enumerate().map(|(row, name)| {
-            let values: Vec<Option<f64>> = columns.iter().map(|column| column[row]).collect();
-            json!({"metric": name, "values": values})
-        });
-        return print_json(&json!({"missions": names, "rows": rows.collect::<Vec<_>>()}));
+    let side_by_side = SideBySide { names: &names, models: &models, metrics, columns: &columns };
+    if let Some(path) = &options.out {
+        side_by_side.leave(&StudyFolder::open(path)?)?;
     }
-    let mut table = sheet(std::iter::once("metric".to_owned()).chain(names).chain(["last / first".to_owned()]));
-    for (row, name) in metrics.iter().enumerate() {
-        let values: Vec<Option<f64>> = columns.iter().map(|column| column[row]).collect();
-        let ratio = match (values.first().copied().flatten(), values.last().copied().flatten()) {
-            (Some(first), Some(last)) if first != 0.0 => significant(last / first, 4),
-            _ => String::new(),
-        };
-        let shown = values.iter().zip(&models).map(|(value, model)| {
-            let scale = model.measure(name).ok().and_then(|measure| measure.scale);
-            shown(*value, scale)
-        });
-        table.add_row(std::iter::once(name.clone()).chain(shown).chain([ratio]));
-    }
-    print_text(&right_aligned(table))
+    if options.json { print_json(&side_by_side.json()) } else { print_text(&side_by_side.text()) }
 }
 
 pub(crate) fn sweep(options: &SweepOptions) -> Result<(), Failure> {
-    let model = model(&options.mission, &options.metrics)?;
-    let declared =
-        Declarations::read(&text(&options.study)?, &options.study.display().to_string()).map_err(Failure::input)?;
+    let file = options.study.display().to_string();
+    let declared = Declarations::read(&text(&options.study)?, &file).map_err(Failure::input)?;
+    let other = options.against.as_ref().map(|path| model(path, &options.metrics)).transpose()?;
+    let mine = model(&options.mission, &options.metrics)?;
+    let models: Vec<MissionModel> = std::iter::once(mine).chain(other).collect();
+    let models: Vec<MissionModel> =
+        models.into_iter().map(|model| following(model, &declared)).collect::<Result<_, _>>()?;
     let sampling = match options.sampling {
         Kind::MonteCarlo => Sampling::MonteCarlo { runs: options.runs },
         Kind::LatinHypercube => Sampling::LatinHypercube { runs: options.runs },
@@ -151,78 +144,41 @@ pub(crate) fn sweep(options: &SweepOptions) -> Result<(), Failure> {
         Kind::Saltelli => Sampling::Saltelli { base: options.runs },
         Kind::OneAtATime => Sampling::OneAtATime { tail: TORNADO_TAIL },
     };
-    let space = model.space(&declared).map_err(Failure::input)?;
-    let study = Study { space, sampling, seed: options.seed, shard_runs: SHARD_RUNS };
-    let plan = Plan::new(&study, &model).map_err(Failure::input)?;
+    if options.against.is_some() && !matches!(sampling, Sampling::MonteCarlo { .. } | Sampling::LatinHypercube { .. }) {
+        return Err(Failure::input(AgainstError));
+    }
     let folder = options.out.clone().unwrap_or_else(|| default_folder(&options.study));
-    let Some(result) = spread::execute(&options.spread, &plan, &folder)? else { return Ok(()) };
-    let findings = findings(options, &plan, &result).map_err(Failure::run)?;
-    eprintln!("{} runs, {} failed; shards in {}", result.runs(), result.failed(), folder.display());
-    if options.json { print_json(&findings.json) } else { print_text(&right_aligned(findings.table)) }
-}
-
-/// What a sweep says, for people and for tools.
-struct Findings {
-    table: Table,
-    json: serde_json::Value,
-}
-
-fn findings(options: &SweepOptions, plan: &Plan<'_>, result: &sunward_study::Table) -> Result<Findings, StudyError> {
-    match options.sampling {
-        Kind::OneAtATime => tornadoes(options, plan, result),
-        Kind::Saltelli => indices(options, plan, result),
-        Kind::MonteCarlo | Kind::LatinHypercube | Kind::Grid => quantiles(options, result),
+    let mut swept = Vec::new();
+    for model in &models {
+        let space = model.space(&shared(&declared, model, &models)).map_err(Failure::input)?;
+        let study = Study { space, sampling, seed: options.seed, shard_runs: SHARD_RUNS };
+        let plan = Plan::new(&study, model).map_err(Failure::input)?;
+        let Some(table) = spread::execute(&options.spread, &plan, &folder)? else { return Ok(()) };
+        eprintln!("{} runs, {} failed; shards in {}", table.runs(), table.failed(), folder.display());
+        swept.push(Swept { model, sampler: plan.sampler().clone(), table });
     }
+    let found = findings::of(options, &swept).map_err(Failure::run)?;
+    found.leave(&StudyFolder::open(&folder)?)?;
+    if options.json { print_json(&found.json) } else { print_text(&found.text) }
 }
 
-fn quantiles(options: &SweepOptions, result: &sunward_study::Table) -> Result<Findings, StudyError> {
-    let mut table =
-        sheet(["metric, SI units", "5 %", "median", "95 %", "95 % confidence of the median"].map(str::to_owned));
-    let mut rows = Vec::new();
-    for name in &options.metrics {
-        let all = bands(result.metric(name)?, &PROBABILITIES, &Bootstrap::default())?;
-        let [low, middle, high] = [0, 1, 2].map(|index| all[index].value);
-        let confidence = format!("{} to {}", significant(middle.low, 4), significant(middle.high, 4));
-        let shown = [low, middle, high].map(|interval| significant(interval.estimate, 4));
-        table.add_row([name.clone()].into_iter().chain(shown).chain([confidence]));
-        let quantile = |(p, interval): (f64, sunward_study::Interval)| json!({"probability": p, "value": interval.estimate, "low": interval.low, "high": interval.high});
-        let each: Vec<_> = PROBABILITIES.into_iter().zip([low, middle, high]).map(quantile).collect();
-        rows.push(json!({"metric": name, "bands": each}));
-    }
-    Ok(Findings { table, json: json!(rows) })
+/// Draws are shared run by run only where each run has a draw of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("--against needs draws that both missions share: --sampling monte-carlo or latin-hypercube")]
+struct AgainstError;
+
+/// The model with those followers that follow a key which the mission has.
+fn following(model: MissionModel, declared: &Declarations) -> Result<MissionModel, Failure> {
+    let followers = declared.follower.iter().filter(|follower| model.has(&follower.key)).cloned().collect();
+    let declared = Declarations { follower: followers, ..Declarations::default() };
+    model.with_followers(&declared).map_err(Failure::input)
 }
 
-fn tornadoes(options: &SweepOptions, plan: &Plan<'_>, result: &sunward_study::Table) -> Result<Findings, StudyError> {
-    let mut table = sheet(["metric, SI units", "value", "low end", "centre", "high end"].map(str::to_owned));
-    let mut rows = Vec::new();
-    for name in &options.metrics {
-        let tornado = tornado(plan.sampler(), result.metric(name)?)?;
-        for bar in &tornado.bars {
-            let shown = [bar.at_low, tornado.centre, bar.at_high].map(number);
-            table.add_row([name.clone(), bar.factor.clone()].into_iter().chain(shown));
-            rows.push(json!({"metric": name, "value": bar.factor, "low": bar.at_low, "centre": tornado.centre, "high": bar.at_high}));
-        }
-    }
-    Ok(Findings { table, json: json!(rows) })
-}
-
-fn indices(options: &SweepOptions, plan: &Plan<'_>, result: &sunward_study::Table) -> Result<Findings, StudyError> {
-    let mut table =
-        sheet(["metric", "value", "alone", "with others", "95 % confidence of the latter"].map(str::to_owned));
-    let mut rows = Vec::new();
-    for name in &options.metrics {
-        for index in sobol(plan.sampler(), result.metric(name)?, &Bootstrap::default())?.of {
-            let confidence = format!("{} to {}", significant(index.total.low, 3), significant(index.total.high, 3));
-            let shown = [index.first.estimate, index.total.estimate].map(|share| significant(share, 3));
-            table.add_row([name.clone(), index.factor.clone()].into_iter().chain(shown).chain([confidence]));
-            rows.push(json!({"metric": name, "value": index.factor, "first": index.first.estimate, "total": index.total.estimate}));
-        }
-    }
-    Ok(Findings { table, json: json!(rows) })
-}
-
-fn number(value: Option<f64>) -> String {
-    value.map_or_else(|| "none".to_owned(), |value| significant(value, 4))
+/// The declarations that concern `model`: of several missions, each takes those whose key it has, and what none has stays, to be told.
+fn shared(declared: &Declarations, model: &MissionModel, models: &[MissionModel]) -> Declarations {
+    let concerns = |key: &str| model.has(key) || !models.iter().any(|other| other.has(key));
+    let those = |all: &[Declaration]| all.iter().filter(|each| concerns(&each.key)).cloned().collect();
+    Declarations { assumption: those(&declared.assumption), design: those(&declared.design), ..Declarations::default() }
 }
 
 /// Where a study leaves its results unless told otherwise.

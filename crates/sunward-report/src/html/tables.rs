@@ -21,7 +21,7 @@ const NAME_MAX: usize = 20;
 
 /// A table; columns whose heading starts with `#` hold numbers and align right, those with `!` names that stay on one
 /// line. A cell's text is escaped here.
-fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let class = |at: usize| match headings[at].as_bytes() {
         [b'#', ..] => " class=\"n\"",
         [b'!', ..] => " class=\"k\"",
@@ -241,6 +241,20 @@ pub(super) fn assumptions(assumptions: &[Assumption]) -> String {
     if assumptions.is_empty() {
         return String::new();
     }
+    section("Assumptions", &assumption_table(assumptions))
+}
+
+/// As [`assumptions`], folded away under the mission's name.
+pub(crate) fn folded_assumptions(mission: &str, assumptions: &[Assumption]) -> String {
+    format!(
+        "<section class=\"fold\">\n<details>\n<summary><h2>Assumptions of {}</h2><span>{}</span></summary>\n{}</details>\n</section>\n",
+        escaped(mission),
+        grouped(assumptions.len() as i64),
+        assumption_table(assumptions)
+    )
+}
+
+fn assumption_table(assumptions: &[Assumption]) -> String {
     let range = |low: &Option<String>, high: &Option<String>| match (low, high) {
         (Some(low), Some(high)) => format!("{low} to {high}"),
         (Some(low), None) => format!("at least {low}"),
@@ -249,12 +263,12 @@ pub(super) fn assumptions(assumptions: &[Assumption]) -> String {
     };
     let row = |a: &Assumption| vec![a.key.clone(), a.value.clone(), range(&a.low, &a.high), a.kind.clone(), origin(a)];
     let rows: Vec<Vec<String>> = assumptions.iter().map(row).collect();
-    section("Assumptions", &table(&["what", "#value", "#range", "kind", "source"], &rows))
+    table(&["what", "#value", "#range", "kind", "source"], &rows)
 }
 
 /// What the models leave out.
-pub(super) fn not_modelled(summary: &Summary) -> String {
-    let items: String = summary.not_modelled.iter().map(|item| format!("<li>{}</li>\n", escaped(item))).collect();
+pub(crate) fn not_modelled(items: &[String]) -> String {
+    let items: String = items.iter().map(|item| format!("<li>{}</li>\n", escaped(item))).collect();
     section("Not modelled", &if items.is_empty() { items } else { format!("<ul class=\"plain\">\n{items}</ul>\n") })
 }
 

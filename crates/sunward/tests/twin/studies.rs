@@ -100,3 +100,94 @@ fn what_nobody_chooses_is_not_optimised() {
     let told = run(&folder, &["optimize", "hour.toml", "study.toml"]);
     assert_eq!(told.status.code(), Some(2), "{}", said(&told));
 }
+
+/// More array gives more energy in every draw that both missions share; a mission against itself is even.
+#[test]
+fn two_missions_are_swept_with_the_same_draws() {
+    let folder = fresh_folder("sweep_against");
+    let mission = hour(&folder);
+    let larger = with(&fs::read_to_string(mission).unwrap(), "area = \"1.26 m2\"", "area = \"1.3 m2\"");
+    fs::write(folder.join("larger.toml"), larger).unwrap();
+    let study = study(
+        &folder,
+        r#"
+        [[assumption]]
+        key = "site[0].array.cell.efficiency"
+        spread = "catalog"
+        cause = "cells"
+        [[assumption]]
+        key = "environment.solar_irradiance"
+        spread = { uniform = ["1300 W/m2", "1400 W/m2"] }
+        "#,
+    );
+    let sweep = |against: &str, more: &[&str]| {
+        let fixed =
+            ["sweep", "larger.toml", study, "--against", against, "--metric", "energy.available", "--runs", "24"];
+        run(&folder, &[&fixed[..], more].concat())
+    };
+    let compared = |against: &str| json(&sweep(against, &["--json", "--out", "swept"]))[1].clone();
+    let found = compared("hour.toml");
+    assert_eq!(found["probability_higher"]["value"], 1.0, "{found}");
+    let ratio = found["ratio"][1]["value"].as_f64().unwrap();
+    assert!((ratio - 1.3 / 1.26).abs() < 1e-3, "the draws, which move both by a tenth, cancel: {ratio}");
+    assert_eq!(compared("larger.toml")["probability_higher"]["value"], 0.5);
+    let refused = sweep("hour.toml", &["--sampling", "grid"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(said(&refused).contains("draws that both missions share"), "{}", said(&refused));
+}
+
+/// The page needs nothing from elsewhere, and is the same each time.
+#[test]
+fn studies_leave_pages_and_tables() {
+    let folder = fresh_folder("study_pages");
+    hour(&folder);
+    let study = study(&folder, DESIGN);
+    for (sampling, title) in
+        [("latin-hypercube", "Spread of"), ("one-at-a-time", "What moves"), ("saltelli", "What makes")]
+    {
+        let sweep =
+            ["sweep", "hour.toml", study, "--runs", "4", "--sampling", sampling, "--metric", "energy.available"];
+        let output = run(&folder, &[&sweep[..], &["--out", sampling]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let read = |name: &str| fs::read_to_string(folder.join(sampling).join(name)).unwrap();
+        let page = read("report.html");
+        assert!(page.contains(&format!("{title} energy.available")) && page.contains("<svg"), "{sampling}");
+        assert!(page.contains("Assumptions of hour.toml") && page.contains("Not modelled"), "{sampling}");
+        assert!(!page.contains("<script") && !page.contains("<link") && !page.contains("href"), "self-contained");
+        let csv = read("runs.csv");
+        assert!(csv.starts_with("run,site[0].array.area [m2],site[0].battery.energy [J],energy.available [J],error\n"));
+        run(&folder, &[&sweep[..], &["--out", sampling]].concat());
+        assert_eq!(page, read("report.html"));
+    }
+    let compare = run(&folder, &["compare", "hour.toml", "hour.toml", "--out", "compared"]);
+    assert_eq!(compare.status.code(), Some(0), "{}", said(&compare));
+    assert_eq!(
+        entries(&folder.join("compared")),
+        ["comparison.csv", "comparison.json", "comparison.parquet", "report.html"]
+    );
+}
+
+/// Energy goes with the area of the array, so that twice the energy needs twice the area.
+#[test]
+fn a_break_even_is_found_between_its_ends() {
+    let folder = fresh_folder("breakeven");
+    let mission = hour(&folder);
+    let twice = with(&fs::read_to_string(mission).unwrap(), "area = \"1.26 m2\"", "area = \"2.52 m2\"");
+    fs::write(folder.join("twice.toml"), twice).unwrap();
+    let breakeven = |more: &[&str]| {
+        let fixed = ["breakeven", "hour.toml", "--key", "site[0].array.area", "--metric", "energy.available"];
+        run(&folder, &[&fixed[..], more].concat())
+    };
+    let found = json(&breakeven(&["--between", "1 m2", "4 m2", "--against", "twice.toml", "--json"]));
+    assert!((found["value"].as_f64().unwrap() - 2.52).abs() < 1e-4, "{found}");
+    let reached = found["reached"].as_f64().unwrap();
+    let equals = format!("{} kWh", reached / 3.6e6);
+    let again = json(&breakeven(&["--between", "1 m2", "4 m2", "--equals", &equals, "--json"]));
+    assert!((again["value"].as_f64().unwrap() - 2.52).abs() < 1e-4, "{again}");
+    assert!(text(&breakeven(&["--between", "1 m2", "4 m2", "--equals", &equals]).stdout).contains("2.52 m\u{b2}"));
+    let none = breakeven(&["--between", "3 m2", "4 m2", "--equals", &equals]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(said(&none).contains("for site[0].array.area of 3 m\u{b2} and 4 m\u{b2}, of one sign"), "{}", said(&none));
+    let wrong = breakeven(&["--between", "3 kg", "4 kg", "--equals", &equals]);
+    assert_eq!(wrong.status.code(), Some(2), "{}", said(&wrong));
+}
