@@ -61,11 +61,12 @@ fn refused(output: &Output, code: i32, told: &[&str]) {
     }
 }
 
-/// The shards in a folder, and whatever a killed writer left there.
+/// The shards in a folder, and whatever a killed writer left there; not the results that were drawn from them.
 fn shards(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
     let shard = |path: PathBuf| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(path).unwrap());
-    files.map(shard).collect()
+    let is_result = |name: &str| ["report.html", "findings.json", "runs.csv", "runs.parquet"].contains(&name);
+    files.map(shard).filter(|(name, _)| !is_result(name)).collect()
 }
 
 fn lines(path: PathBuf) -> Vec<String> {
