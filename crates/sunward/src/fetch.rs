@@ -64,9 +64,6 @@ pub(crate) fn fetch(source: &Source<'_>, path: &Path, progress: &dyn Fn(u64)) ->
         return if right { Ok(Fetched::Present) } else { Err(foreign()) };
     }
     let partial = partial(path);
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(refused(folder))?;
-    }
     let from = download(source, &partial, progress)?;
     if let Err(error) = verify(source, &partial) {
         remove(&partial)?;
@@ -95,6 +92,9 @@ fn download(source: &Source<'_>, partial: &Path, progress: &dyn Fn(u64)) -> Resu
     }
     let response = ask(source, there)?;
     let from = if response.status() == StatusCode::PARTIAL_CONTENT { there } else { 0 };
+    if let Some(folder) = partial.parent() {
+        fs::create_dir_all(folder).map_err(refused(folder))?;
+    }
     let mut options = OpenOptions::new();
     options.create(true).write(true).truncate(from == 0).append(from > 0);
     let mut file = options.open(partial).map_err(refused(partial))?;
@@ -318,6 +318,6 @@ mod tests {
         server.join().unwrap();
         let gone = fetched(&url, &path).unwrap_err().to_string();
         assert!(gone.contains("cannot be reached") && gone.contains("Is there a network?"), "{gone}");
-        assert!(!path.exists());
+        assert!(!path.parent().unwrap().exists(), "not even a folder is left");
     }
 }
