@@ -29,7 +29,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sunward_units::{Bits, Flops};
 
-pub use chat::{Role, Turn, conversation};
+pub use chat::{Role, Template, Turn, conversation};
 pub use config::GemmaConfig;
 pub use error::GemmaError;
 pub use matrix::Weights;
@@ -45,6 +45,7 @@ pub struct Gemma {
     tokenizer: Tokenizer,
     /// Tokens that end an answer.
     ends: Vec<u32>,
+    template: Template,
 }
 
 /// Why an answer ended.
@@ -90,7 +91,7 @@ impl Gemma {
     /// The network and tokens in the folder `dir`: config.json, *.safetensors and tokenizer.json.
     ///
     /// Answers end at the tokens that config.json and, where there is one, generation_config.json name, and at
-    /// `<end_of_turn>` where the vocabulary has it.
+    /// `<end_of_turn>` where the vocabulary has it. Conversations are written by the folder's [`Template`].
     ///
     /// # Errors
     /// Whatever is missing or does not fit: the message names the file, what was expected and found.
@@ -104,7 +105,8 @@ impl Gemma {
                 ends.extend(error::read_json::<Endings>(&file)?.tokens());
             }
         }
-        Ok(Self { network: Network::load(dir, form)?, tokenizer, ends })
+        let template = Template::load(dir)?;
+        Ok(Self { network: Network::load(dir, form)?, tokenizer, ends, template })
     }
 
     /// The network.
@@ -122,6 +124,14 @@ impl Gemma {
     #[must_use]
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
+    }
+
+    /// The text that asks for the next turn: [`Template::conversation`].
+    ///
+    /// # Errors
+    /// As [`Template::conversation`].
+    pub fn conversation(&self, instructions: &str, turns: &[Turn]) -> Result<String, GemmaError> {
+        self.template.conversation(instructions, turns)
     }
 
     /// The tokens that end an answer.
@@ -150,7 +160,7 @@ impl Gemma {
 
     /// Answers `prompt` with at most `tokens_max` tokens, handing each piece of text to `on_text` as it is complete.
     ///
-    /// [`conversation`] makes the prompt of an instruction-tuned network. Answers of many prompts at once: [`Session`].
+    /// [`Gemma::conversation`] makes the prompt of an instruction-tuned network. Answers of many prompts at once: [`Session`].
     ///
     /// # Errors
     /// A prompt over the context, or an unusable sampling.

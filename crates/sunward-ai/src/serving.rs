@@ -15,7 +15,7 @@ use sunward_units::Flops;
 use sunward_units::random::{Purpose, Stream};
 use sunward_work::payload::{Answer, Payload, PayloadError, Progress, Upset};
 
-use crate::gemma::{CacheRegion, Gemma, GemmaError, Role, Sampling, Session, Turn, WeightRegion, conversation};
+use crate::gemma::{CacheRegion, Gemma, GemmaError, Role, Sampling, Session, Turn, WeightRegion};
 use crate::memo::{Lineage, Memo, Store};
 
 /// Part of a request that is rounding; more than the twin's own, so that an answer is there when its request is counted as done.
@@ -153,7 +153,7 @@ impl ServingPayload {
         serve.sampling.validated()?;
         let prompt = |text: &String| {
             let turn = Turn { role: Role::User, text: text.clone() };
-            Ok::<_, GemmaError>(gemma.tokenizer().encode(&conversation("", &[turn])?))
+            Ok::<_, GemmaError>(gemma.tokenizer().encode(&gemma.conversation("", &[turn])?))
         };
         let prompts: Vec<Vec<u32>> = serve.prompts.iter().map(prompt).collect::<Result<_, _>>()?;
         let context = gemma.network().config().context;

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use sunward_ai::gemma::{Gemma, GemmaError, Role, Sampling, Turn, Weights, conversation, specimen};
+use sunward_ai::gemma::{Gemma, GemmaError, Role, Sampling, Turn, Weights, specimen};
 
 use crate::Failure;
 
@@ -106,7 +106,7 @@ fn make_random(folder: &Path) -> Result<(), Failure> {
 
 /// The model's answer to the turns so far, printed as it comes.
 fn answer(gemma: &Gemma, options: &Options, turns: &[Turn]) -> Result<String, GemmaError> {
-    let prompt = conversation(&options.instructions, turns)?;
+    let prompt = gemma.conversation(&options.instructions, turns)?;
     let sampling = Sampling {
         temperature: options.temperature,
         top_k: options.top_k,

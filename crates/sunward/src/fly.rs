@@ -27,14 +27,14 @@ pub(crate) struct Options {
     /// Text that new networks are trained on, instead of the mission's; a job that continues from a trained network keeps its own.
     #[arg(long)]
     text: Option<PathBuf>,
-    /// Model all work: train no network on this machine. A week of one satellite then takes a fraction of a second.
+    /// Model all work: no network is trained and none answers on this machine. A week of one satellite then takes a fraction of a second.
     #[arg(long, conflicts_with = "text")]
     modelled: bool,
     /// Go on with an interrupted run from its last checkpoint; an error if there is none. Without it, steps already trained by the
     /// same program for the same mission are used too, so a repeated run takes no time.
     #[arg(long, conflicts_with_all = ["fresh", "modelled"])]
     resume: bool,
-    /// Train everything anew, whatever was trained before.
+    /// Train and answer everything anew, whatever was computed before.
     #[arg(long)]
     fresh: bool,
     /// Threads; by default one a core. The record is the same for any number.

@@ -80,6 +80,14 @@ pub enum GemmaError {
         /// The range.
         expected: &'static str,
     },
+    /// The chat template of a folder cannot be used.
+    #[error("{file}: the chat template cannot be used: {reason}")]
+    Template {
+        /// Path of the file.
+        file: String,
+        /// What the template refused, or what is not known of its language.
+        reason: String,
+    },
     /// The turns of a conversation are out of order.
     #[error("turn {turn} of the conversation: expected {expected}, found {found}")]
     Turn {

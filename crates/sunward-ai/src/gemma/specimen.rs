@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Gemma, GemmaConfig, GemmaError, Network, Tokenizer, Weights, tokenizer::SPACE};
+use super::{Gemma, GemmaConfig, GemmaError, Network, Template, Tokenizer, Weights, tokenizer::SPACE};
 use crate::gpt::data::Style;
 use crate::tensor_file::{Named, write};
 
@@ -100,7 +100,7 @@ pub fn gemma(form: Weights) -> Result<Gemma, GemmaError> {
     let config = GemmaConfig::from_json("config.json of the random network", &config())?;
     let tokenizer = Tokenizer::parse("tokenizer.json of the random network", tokenizer(), config.vocabulary)?;
     let ends = vec![tokenizer.token("<eos>")?, tokenizer.token("<end_of_turn>")?];
-    Ok(Gemma { network: Network::random(config, form, SEED), tokenizer, ends })
+    Ok(Gemma { network: Network::random(config, form, SEED), tokenizer, ends, template: Template::default() })
 }
 
 /// The files of a folder that [`Gemma::load`] reads as the same network: name and content.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Mutex;
 
 use super::*;
-use crate::gemma::{Weights, specimen};
+use crate::gemma::{Weights, conversation, specimen};
 use crate::memo::Forgetful;
 
 const UNIT: Flops = Flops(1e12);
