@@ -3,13 +3,15 @@
 //! Positions come on a grid fine enough for eclipses and passes (a minute at most); powers and fluxes are those at the middle of
 //! a step, the share of sunlight is the mean over it with the true edges of the shadow.
 
+use std::sync::Arc;
+
 use sunward_astro::contact::{Contact, EarthTrack, SatelliteId, contacts};
 use sunward_astro::eclipse::{Eclipse, Occulter, eclipses, sunlit_fraction_of_steps};
 use sunward_astro::ephemeris::{Ephemeris, Grid, Place};
 use sunward_astro::frames::EARTH_EQUATORIAL_RADIUS;
 use sunward_astro::state::State;
 use sunward_astro::station::Station;
-use sunward_astro::sun::{SightingSeries, sun_series};
+use sunward_astro::sun::SightingSeries;
 use sunward_astro::time::{Instant, Span};
 use sunward_mission::keys::{Pointing, RadiatorOrientation};
 use sunward_mission::world::{Design, World};
@@ -18,6 +20,7 @@ use sunward_plant::view::{Facing, Geometry, PlateFlux, Surroundings, plate_flux}
 use sunward_units::{Meters, WattsPerSquareMeter};
 
 use crate::SimError;
+use crate::almanac::Almanac;
 
 /// Longest spacing of the positions from which eclipses and passes are found.
 const GRID_STEP_MAX: Span = Span(60_000_000_000);
@@ -29,7 +32,7 @@ pub(crate) struct Window {
     grid: Grid,
     /// Grid steps in a step of the simulation.
     fine: usize,
-    sun: SightingSeries,
+    sun: Arc<SightingSeries>,
 }
 
 /// One site during a window; columns `[step]`.
@@ -60,12 +63,12 @@ pub(crate) struct SiteSky {
 
 impl Window {
     /// The window of steps `begin..end`.
-    pub(crate) fn new(world: &World, begin: u64, end: u64) -> Self {
+    pub(crate) fn new(world: &World, almanac: &Almanac, begin: u64, end: u64) -> Self {
         let fine = fineness(world.step);
         let count = (end - begin) as usize * fine + 1;
         let grid = Grid::new(world.instant(begin), Span(world.step.0 / fine as i64), count)
             .expect("a mission's start, step and duration fit the calendar");
-        Self { begin, end, grid, fine, sun: sun_series(grid) }
+        Self { begin, end, grid, fine, sun: almanac.sun(grid) }
     }
 
     pub(crate) fn steps(&self) -> usize {

@@ -4,6 +4,7 @@
 //! heat, clock, work, data, wear. The crate reads no clock, file, socket or environment; the same world gives the same record
 //! with one thread or many.
 
+mod almanac;
 mod block;
 pub mod blueprint;
 pub mod build;
@@ -24,8 +25,9 @@ use sunward_astro::time::Instant;
 use sunward_plant::radiation::RadiationError;
 use sunward_work::payload::PayloadError;
 
+pub use almanac::Almanac;
 pub use job::{PayloadFactory, modelled};
-pub use simulate::{Control, Status, simulate};
+pub use simulate::{Control, Status, simulate, simulate_with};
 
 /// A finished run.
 #[derive(Debug, Clone)]

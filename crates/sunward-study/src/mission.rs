@@ -6,14 +6,14 @@
 //! `jobs.NAME.progress`.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 use sunward_catalog::Catalog;
 use sunward_mission::world::{Assumption, World};
 use sunward_mission::{Key, Kind, Mission};
 use sunward_sim::summary::Summary;
-use sunward_sim::{Control as Onward, Outcome};
+use sunward_sim::{Almanac, Control as Onward, Outcome};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, TableLike};
 
 use crate::StudyError;
@@ -210,6 +210,8 @@ pub struct MissionModel {
     /// Every key that missions have.
     keys: Vec<Key>,
     follows: Vec<Follows>,
+    /// Shared by all runs.
+    almanac: Arc<Almanac>,
     /// What came of the mission as it is, found when it is first asked for.
     as_is: OnceLock<(Summary, BTreeMap<String, Measure>)>,
 }
@@ -247,7 +249,17 @@ impl MissionModel {
         let document = text.parse::<DocumentMut>().map_err(message)?;
         let metrics = metrics.iter().map(|&metric| metric.to_owned()).collect();
         let (file, keys, follows) = (file.to_owned(), Mission::keys(), Vec::new());
-        let model = Self { file, document, catalog, world, metrics, keys, follows, as_is: OnceLock::new() };
+        let model = Self {
+            file,
+            document,
+            catalog,
+            world,
+            metrics,
+            keys,
+            follows,
+            almanac: Arc::default(),
+            as_is: OnceLock::new(),
+        };
         let known = model.metric_names()?;
         let names = || known.iter().map(String::as_str);
         match model.metrics.iter().find(|metric| !known.contains(metric)) {
@@ -268,14 +280,14 @@ impl MissionModel {
     /// A mission that cannot be flown.
     pub fn metric_names(&self) -> Result<Vec<String>, StudyError> {
         let world = World { steps: 1, ..self.world.clone() };
-        Ok(measures(&flown(&world, &self.file)?.summary).into_keys().collect())
+        Ok(measures(&self.flown(&world, &self.file)?.summary).into_keys().collect())
     }
 
     fn as_is(&self) -> Result<&(Summary, BTreeMap<String, Measure>), StudyError> {
         if let Some(known) = self.as_is.get() {
             return Ok(known);
         }
-        let summary = flown(&self.world, &self.file)?.summary;
+        let summary = self.flown(&self.world, &self.file)?.summary;
         let measured = measures(&summary);
         Ok(self.as_is.get_or_init(|| (summary, measured)))
     }
@@ -518,9 +530,16 @@ impl MissionModel {
     /// As [`Self::text`]; a mission at fault; a flight that does not come to its end.
     pub fn fly(&self, point: Point<'_>) -> Result<Outcome, StudyError> {
         if point.values.is_empty() {
-            return flown(&self.world, &self.file);
+            return self.flown(&self.world, &self.file);
         }
-        flown(&compiled(&self.text(point)?, OF_A_RUN, &self.catalog)?, OF_A_RUN)
+        self.flown(&compiled(&self.text(point)?, OF_A_RUN, &self.catalog)?, OF_A_RUN)
+    }
+}
+
+impl MissionModel {
+    fn flown(&self, world: &World, file: &str) -> Result<Outcome, StudyError> {
+        sunward_sim::simulate_with(world, &self.almanac, &sunward_sim::modelled, &mut |_| Onward::Continue)
+            .map_err(|source| StudyError::Flight { file: file.to_owned(), source: Box::new(source) })
     }
 }
 
@@ -575,11 +594,6 @@ impl Follows {
         };
         Ok(self.value + self.from.iter().map(added).sum::<Result<f64, _>>()?)
     }
-}
-
-fn flown(world: &World, file: &str) -> Result<Outcome, StudyError> {
-    sunward_sim::simulate(world, &sunward_sim::modelled, &mut |_| Onward::Continue)
-        .map_err(|source| StudyError::Flight { file: file.to_owned(), source: Box::new(source) })
 }
 
 fn compiled(text: &str, file: &str, catalog: &Catalog) -> Result<World, StudyError> {
