@@ -22,10 +22,10 @@ spread = { values = ["h100-pcie", "abacus"] }
 const SWEEP: [&str; 9] =
     ["sweep", "it's one.toml", "study.toml", "--runs", "320", "--metric", "energy.generated", "--seed", "7"];
 
-/// A folder with a mission, a study and an empty queue.
+/// A folder with a short mission, a study and an empty queue.
 fn prepared(test: &str) -> PathBuf {
     let folder = fresh_folder(test);
-    fs::write(folder.join("it's one.toml"), with(PLAIN, "\"12 h\"", "\"10 min\"")).unwrap();
+    fs::write(folder.join(SWEEP[1]), with(PLAIN, "\"12 h\"", "\"10 min\"")).unwrap();
     fs::write(folder.join("study.toml"), STUDY).unwrap();
     fs::create_dir_all(folder.join("cluster/queue")).unwrap();
     fs::write(folder.join("cluster/fate"), "").unwrap();
@@ -103,7 +103,7 @@ fn a_study_gives_the_same_bytes_wherever_its_files_lie() {
     let (here, there) = (prepared("a_study_here"), fresh_folder("a_study_there"));
     good(sweep(&here, false, &["--out", "shards"]));
     let mut command = Command::new(env!("CARGO_BIN_EXE_sunward"));
-    let mission = here.join("it's one.toml");
+    let mission = here.join(SWEEP[1]);
     command.arg("sweep").arg(mission).arg(here.join("study.toml")).args(&SWEEP[3..]).args(["--out", "shards"]);
     let output = good(command.current_dir(&there).output().expect("the binary runs"));
     assert!(said(&output).contains("320 runs, 160 failed"), "{}", said(&output));
@@ -113,6 +113,8 @@ fn a_study_gives_the_same_bytes_wherever_its_files_lie() {
 #[test]
 fn killed_held_and_lost_tasks_are_submitted_again_and_change_no_byte() {
     let folder = prepared("killed_held_and_lost");
+    // Longer, so that the kill comes before the task's third shard.
+    fs::write(folder.join(SWEEP[1]), PLAIN).unwrap();
     let local = good(sweep(&folder, false, &["--out", "local"]));
     fs::write(folder.join("cluster/fate"), "1 killed\n3 held\n4 lost\n").unwrap();
     let output = good(sweep(&folder, true, &["--out", "spread", "--slurm=4", "--slurm-option=--partition=night"]));
