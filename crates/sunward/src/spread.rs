@@ -33,13 +33,28 @@ pub(crate) struct Options {
     plan: Option<String>,
 }
 
+impl Options {
+    /// Whether the runs of `plan` are asked for: of several missions, a task on a cluster has those of one.
+    pub(crate) fn concerns(&self, plan: &Plan<'_>) -> bool {
+        self.plan.as_ref().is_none_or(|expected| *expected == plan.digest())
+    }
+
+    /// The end of a command that prints no result, of whose plans `concerned` were asked for.
+    pub(crate) fn end_of_part(&self, concerned: usize) -> Result<(), Failure> {
+        match &self.plan {
+            Some(expected) if concerned == 0 => Err(Failure::run(PartError::Plan { expected: expected.clone() })),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Why a part is refused.
 #[derive(Debug, thiserror::Error)]
 enum PartError {
     #[error(
-        "this is another study than the one submitted (plan {here}; expected {expected}): the mission, the study file or sunward itself changed since; submit it again"
+        "this is another study than the one submitted (plan {expected} is none of its plans): the mission, the study file or sunward itself changed since; submit it again"
     )]
-    Plan { here: String, expected: String },
+    Plan { expected: String },
     #[error(
         "{path} is not here, where the study was submitted it is: the study's folder must be shared by all machines; name one that is with --out"
     )]
@@ -65,7 +80,7 @@ fn part(text: &str) -> Result<Part, String> {
 /// Has the missing runs of `plan` done, and gives all of them; nothing where only a part was asked for.
 pub(crate) fn execute(options: &Options, plan: &Plan<'_>, folder: &Path) -> Result<Option<Table>, Failure> {
     if let Some(expected) = &options.plan {
-        check(plan, expected, folder).map_err(Failure::run)?;
+        check(expected, folder).map_err(Failure::run)?;
     }
     let store = Folder::open(folder).map_err(Failure::run)?;
     if let Some(tasks) = options.slurm {
@@ -86,11 +101,7 @@ pub(crate) fn execute(options: &Options, plan: &Plan<'_>, folder: &Path) -> Resu
     }
 }
 
-fn check(plan: &Plan<'_>, expected: &str, folder: &Path) -> Result<(), PartError> {
-    let here = plan.digest();
-    if here != expected {
-        return Err(PartError::Plan { here, expected: expected.to_owned() });
-    }
+fn check(expected: &str, folder: &Path) -> Result<(), PartError> {
     let path = slurm::script(folder, expected);
     if path.exists() { Ok(()) } else { Err(PartError::NotShared { path }) }
 }

@@ -70,7 +70,7 @@ pub(crate) struct SweepOptions {
     #[arg(long = "metric", default_values = ["work.delivered"])]
     pub(crate) metrics: Vec<String>,
     /// Another mission, flown with the same draws: with what probability is a number of the first one higher, and how do they compare?
-    #[arg(long, conflicts_with_all = ["part", "slurm"])]
+    #[arg(long)]
     pub(crate) against: Option<PathBuf>,
     /// Folder of the study's runs; by default runs/NAME-OF-THE-STUDY-FILE. A study that was interrupted goes on there.
     #[arg(long)]
@@ -148,14 +148,21 @@ pub(crate) fn sweep(options: &SweepOptions) -> Result<(), Failure> {
         return Err(Failure::input(AgainstError));
     }
     let folder = options.out.clone().unwrap_or_else(|| default_folder(&options.study));
-    let mut swept = Vec::new();
+    let (mut swept, mut concerned) = (Vec::new(), 0);
     for model in &models {
         let space = model.space(&shared(&declared, model, &models)).map_err(Failure::input)?;
         let study = Study { space, sampling, seed: options.seed, shard_runs: SHARD_RUNS };
         let plan = Plan::new(&study, model).map_err(Failure::input)?;
-        let Some(table) = spread::execute(&options.spread, &plan, &folder)? else { return Ok(()) };
+        if !options.spread.concerns(&plan) {
+            continue;
+        }
+        concerned += 1;
+        let Some(table) = spread::execute(&options.spread, &plan, &folder)? else { continue };
         eprintln!("{} runs, {} failed; shards in {}", table.runs(), table.failed(), folder.display());
         swept.push(Swept { model, sampler: plan.sampler().clone(), table });
+    }
+    if swept.is_empty() {
+        return options.spread.end_of_part(concerned);
     }
     let found = findings::of(options, &swept).map_err(Failure::run)?;
     found.leave(&StudyFolder::open(&folder)?)?;

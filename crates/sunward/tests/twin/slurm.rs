@@ -134,6 +134,24 @@ fn killed_held_and_lost_tasks_are_submitted_again_and_change_no_byte() {
     assert_eq!(good(sweep(&folder, false, &["--out", "spread", "--slurm"])).stdout, local.stdout);
 }
 
+/// Each mission has runs of its own, in the same folder; a task must do those that it was started for.
+#[test]
+fn two_missions_are_spread_one_after_the_other() {
+    let folder = prepared("two_missions_are_spread");
+    fs::write(folder.join("other.toml"), with(PLAIN, "\"12 h\"", "\"5 min\"")).unwrap();
+    fs::write(folder.join("study.toml"), STUDY.replace("abacus", "h100-sxm")).unwrap();
+    let both = |cluster: bool, more: &[&str]| sweep(&folder, cluster, &[&["--against", "other.toml"], more].concat());
+    let local = good(both(false, &["--out", "local"]));
+    let spread = good(both(true, &["--out", "spread", "--slurm=2"]));
+    assert_eq!(spread.stdout, local.stdout);
+    assert!(shards(&folder.join("spread")) == shards(&folder.join("local")));
+    assert_eq!(lines(folder.join("cluster/submitted")).len(), 2, "{}", said(&spread));
+    for part in ["1/2", "2/2"] {
+        good(both(false, &["--out", "parts", "--part", part]));
+    }
+    assert_eq!(good(both(false, &["--out", "parts", "--collect"])).stdout, local.stdout);
+}
+
 #[test]
 fn a_cluster_that_cannot_do_it_is_told_of() {
     let folder = prepared("a_cluster_that_cannot");
