@@ -1,8 +1,8 @@
 //! Reading the data files, and finding entries by name.
 
 use crate::entry::{
-    Accelerator, Antenna, BatteryCell, Coating, Component, Defaults, Entry, Environment, Facility, Fuel, Grid, Hire,
-    Hosting, Launcher, Radiator, SolarCell, Station, Tariff,
+    Accelerator, Antenna, BatteryCell, Coating, Component, Costs, Defaults, Entry, Environment, Facility, Fuel, Grid,
+    Hall, Hire, Hosting, Launcher, Radiator, SolarCell, Station, Tariff,
 };
 use crate::platform::Platform;
 use crate::view::{EntryView, view};
@@ -154,6 +154,10 @@ catalog! {
     grid, grids: Grid;
     /// A terrestrial facility by name.
     facility, facilities: Facility;
+    /// A terrestrial hall by name; see [`Catalog::default_hall`].
+    hall, halls: Hall;
+    /// A set of ledger defaults by name; see [`Catalog::cost_defaults`].
+    costs, all_costs: Costs;
     /// A component price by name.
     component, components: Component;
     /// A hosting price by name.
@@ -276,6 +280,22 @@ impl Catalog {
     /// A catalog without the entry `earth-orbit`.
     pub fn earth(&self) -> Result<&Environment, CatalogError> {
         self.environment("earth-orbit")
+    }
+
+    /// What a ground site may leave out.
+    ///
+    /// # Errors
+    /// A catalog without the entry `liquid-cooled-hall`.
+    pub fn default_hall(&self) -> Result<&Hall, CatalogError> {
+        self.hall("liquid-cooled-hall")
+    }
+
+    /// What a ledger takes where the mission is silent.
+    ///
+    /// # Errors
+    /// A catalog without the entry `cost-defaults`.
+    pub fn cost_defaults(&self) -> Result<&Costs, CatalogError> {
+        self.costs("cost-defaults")
     }
 
     /// What a mission file may leave out.

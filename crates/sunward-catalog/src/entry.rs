@@ -1,8 +1,8 @@
 //! The kinds of entry and their fields. Every field of a data file becomes one field here; unknown keys are refused.
 
 use crate::quantity::{
-    JoulesPerKelvinSquareMeter, JoulesPerKilogram, KilogramsPerJoule, UsdPerSecond, UsdPerWatt, UsdPerWattSecond,
-    WattsPerKilogram,
+    JoulesPerKelvinSquareMeter, JoulesPerKilogram, KilogramsPerJoule, KilogramsPerSecond, UsdPerSecond, UsdPerWatt,
+    UsdPerWattSecond, WattsPerKilogram,
 };
 use crate::value::{Chosen, Valued};
 use serde::{Deserialize, Serialize};
@@ -342,6 +342,76 @@ entry! {
         power_usage_effectiveness: Valued<Ratio>,
         /// Water evaporated per energy of the computers (WUE), a litre taken as a kilogram.
         water_usage: Valued<KilogramsPerJoule>,
+    }
+}
+
+entry! {
+    /// What a terrestrial hall holds beside each of its accelerators, and what cools it.
+    "hall" Hall {
+        /// Power of the host over that of its accelerators at full load.
+        host_share: Valued<Ratio>,
+        /// The same while no job runs.
+        host_idle_share: Valued<Ratio>,
+        /// Storage an accelerator.
+        storage: Valued<Bits>,
+        /// Heat capacity of board and cold plate, over that of the chip.
+        board_capacity_ratio: Valued<Ratio>,
+        /// Heat capacity of the facility's water loop, over that of the chips.
+        loop_capacity_ratio: Valued<Ratio>,
+        /// Heat capacity of the hall's air and racks, over that of the chips.
+        air_capacity_ratio: Valued<Ratio>,
+        /// Rise from loop to board at full load.
+        board_rise: Valued<Kelvin>,
+        /// Rise from coolant to loop at full load.
+        loop_rise: Valued<Kelvin>,
+        /// Share of the full load whose heat the air handlers are sized for.
+        air_share: Valued<Ratio>,
+        /// Rise from loop to air with that share in the air.
+        air_rise: Valued<Kelvin>,
+        /// Temperature of the coolant that comes back from the cooling plant.
+        coolant: Valued<Kelvin>,
+        /// Name of the battery cell of the uninterruptible supply.
+        battery_cell: Chosen<String>,
+        /// How long the uninterruptible supply carries the full load.
+        battery_time: Valued<Seconds>,
+        /// Efficiency of its converter, each way.
+        battery_regulator: Valued<Ratio>,
+    }
+}
+
+entry! {
+    /// What money costs, and what a mission's ledger takes where the mission is silent.
+    "costs" Costs {
+        /// Real discount rate a year.
+        discount_rate: Valued<Ratio>,
+        /// Share of the launch price that each doubling of the mass ever launched takes off.
+        launch_learning_rate: Valued<Ratio>,
+        /// Mass that the whole world launches per time.
+        launch_market: Valued<KilogramsPerSecond>,
+        /// Carbon dioxide of launching a kilogram, per kilogram.
+        launch_carbon: Valued<Ratio>,
+        /// Booked antenna time.
+        contact_price: Valued<UsdPerSecond>,
+        /// Insurance of launch and first year over the value launched.
+        insurance: Valued<Ratio>,
+        /// Share of the unit price lost with each doubling of the units built.
+        unit_learning_rate: Valued<Ratio>,
+        /// Life of a satellite.
+        satellite_life: Valued<Seconds>,
+        /// Life of a hall's building and plant.
+        hall_life: Valued<Seconds>,
+        /// Life of accelerators.
+        accelerator_life: Valued<Seconds>,
+        /// Running a fleet, per time and price of its satellites.
+        satellite_operations: Valued<PerSecond>,
+        /// Running a hall, per time and price of building and plant.
+        hall_operations: Valued<PerSecond>,
+        /// Taking a unit down at the end, over its price.
+        disposal: Valued<Ratio>,
+        /// Share of working accelerators below which a satellite is replaced.
+        replace_below: Valued<Ratio>,
+        /// Water at the meter.
+        water_price: Valued<UsdPerKilogram>,
     }
 }
 

@@ -56,7 +56,11 @@ quantity! {
 }
 quantity! {
     /// Money spent per time, for example the hire of one accelerator.
-    UsdPerSecond, "price per time", ["USD/s" = 1.0; "USD/h" = 1.0 / 3600.0; "USD/yr" = 1.0 / JULIAN_YEAR_S]
+    UsdPerSecond, "price per time", ["USD/s" = 1.0; "USD/min" = 1.0 / 60.0; "USD/h" = 1.0 / 3600.0; "USD/yr" = 1.0 / JULIAN_YEAR_S; "MUSD/yr" = 1e6 / JULIAN_YEAR_S]
+}
+quantity! {
+    /// Mass per time, for example what the world launches in a year.
+    KilogramsPerSecond, "mass per time", ["kg/s" = 1.0; "t/yr" = 1e3 / JULIAN_YEAR_S; "kt/yr" = 1e6 / JULIAN_YEAR_S]
 }
 quantity! {
     /// Mass of water or carbon dioxide per energy (one litre of water is taken as one kilogram).

@@ -1,5 +1,8 @@
 //! Mission and catalog to a [`World`]: every name looked up, every absent key taken from the platform, all faults at once.
 
+mod hall;
+mod money;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
@@ -7,8 +10,8 @@ use sunward_astro::frames::Geodetic;
 use sunward_astro::station::Station as Mast;
 use sunward_astro::time::{Instant, Span};
 use sunward_catalog::platform::Platform;
-use sunward_catalog::{Catalog, CatalogError, Chosen, Valued};
-use sunward_link::{RadioLink, RadioLinkParameters};
+use sunward_catalog::{Catalog, CatalogError, Chosen, Hall, Valued};
+use sunward_link::{LinkError, RadioLink, RadioLinkParameters};
 use sunward_units::{Bits, Joules, Kelvin, Quantity, Radians, Ratio, Seconds, Watts, text_in};
 use sunward_work::demand::{Demand, Imagery, Origin, Serving, Training};
 
@@ -17,7 +20,7 @@ use crate::form::{Given, Maybe};
 use crate::keys::{self, Mission, Override, Work};
 use crate::leaf::Name;
 use crate::orbits;
-use crate::world::{self, Assumption, Design, Job, Links, Numbers, Site, Station, World};
+use crate::world::{self, Assumption, Design, Job, Links, Numbers, Place, Site, Station, World};
 
 /// Sites kept in full when the mission names none.
 const RECORDED_MAX: usize = 16;
@@ -70,8 +73,16 @@ struct Radio {
     up: RadioLinkParameters,
 }
 
-/// Antenna and mask of one station.
-struct Ground {
+/// How large a battery is and how it is used.
+struct BatteryUse {
+    energy: Joules,
+    depth: Ratio,
+    state_of_charge: Ratio,
+    cycles: Ratio,
+}
+
+/// Antenna of one station.
+struct Antenna {
     gain: sunward_units::Decibels,
     temperature: Kelvin,
     power: Watts,
@@ -96,22 +107,19 @@ impl Compiler<'_> {
         let albedo = self.value(around, "albedo", &around.albedo, Some(&earth.albedo));
         let earth_infrared = self.value(around, "earth_infrared", &around.earth_infrared, Some(&earth.earth_infrared));
 
+        let prices = mission.cost.as_ref().and_then(|cost| self.prices(cost));
         let (mut designs, mut radios, mut sites) = (Vec::new(), Vec::new(), Vec::new());
         for site in &mission.sites {
             let design = designs.len() as u32;
-            if let Some((built, radio)) = self.design(site, duration) {
+            if let Some((built, radio)) = self.design(site, mission, duration) {
                 designs.push(built);
                 radios.push(radio);
             }
-            match orbits::of_site(site, start, duration) {
-                Ok(all) => {
-                    let named = site.names().zip(all);
-                    sites.extend(named.map(|(name, orbit)| Site { name, design, orbit }));
-                }
-                Err(fault) => self.faults.push(*fault),
-            }
+            let places = self.places(site, start, duration);
+            let stands_for = site.units() / site.satellites();
+            sites.extend(site.names().zip(places).map(|(name, place)| Site { name, design, place, stands_for }));
         }
-        let grounds: Vec<Option<(Station, Ground)>> = mission.stations.iter().map(|s| self.station(s)).collect();
+        let grounds: Vec<Option<(Station, Antenna)>> = mission.stations.iter().map(|s| self.station(s)).collect();
         let jobs: Vec<Job> = mission.jobs.iter().map(|job| self.job(job, mission, &sites, start)).collect();
         if designs.len() == mission.sites.len() {
             self.check_overrides(mission);
@@ -119,10 +127,12 @@ impl Compiler<'_> {
         if !self.faults.is_empty() {
             return None;
         }
-        let (stations, grounds): (Vec<_>, Vec<_>) = grounds.into_iter().flatten().unzip();
-        let links = self.links(mission, &radios, &grounds)?;
+        let (mut stations, antennas): (Vec<_>, Vec<_>) = grounds.into_iter().flatten().unzip();
+        stations.extend(hall::fibre_ends(mission));
+        let links = self.links(mission, &radios, &antennas, &stations)?;
         self.check_jobs_fit(mission, &jobs, &designs, &sites);
         self.check_data(mission, &jobs, duration);
+        let jobs = copies(jobs, &designs, &sites);
         let recorded = recorded(mission, &sites);
         Some(World {
             name: header.name.value.clone(),
@@ -144,8 +154,24 @@ impl Compiler<'_> {
             jobs,
             record_every: *mission.record.every,
             recorded,
+            prices,
             assumptions: std::mem::take(&mut self.assumptions),
         })
+    }
+
+    /// Where the units that are flown are.
+    fn places(&mut self, site: &Given<keys::Site>, start: Instant, duration: Span) -> Vec<Place> {
+        if let Some(ground) = &site.ground {
+            return vec![Place::Ground(hall::place(ground)); site.satellites() as usize];
+        }
+        let orbits = site.orbit.as_ref().map_or(Ok(Vec::new()), |orbit| orbits::of_site(site, orbit, start, duration));
+        match orbits {
+            Ok(all) => all.into_iter().map(Place::Orbit).collect(),
+            Err(fault) => {
+                self.faults.push(*fault);
+                Vec::new()
+            }
+        }
     }
 
     /// The run must lie in the years for which radiation is modelled; `None` where later instants could not be counted.
@@ -367,7 +393,24 @@ macro_rules! resolve {
 }
 
 impl Compiler<'_> {
-    fn design(&mut self, site: &Given<keys::Site>, duration: Span) -> Option<(Design, Radio)> {
+    fn design(
+        &mut self,
+        site: &Given<keys::Site>,
+        mission: &Mission,
+        duration: Span,
+    ) -> Option<(Design, Option<Radio>)> {
+        let (design, radio) = match &site.ground {
+            Some(ground) => (self.hall(site, ground, mission, duration)?, None),
+            None => self.satellite(site, duration).map(|(design, radio)| (design, Some(radio)))?,
+        };
+        let cost = match &mission.cost {
+            Some(_) => Some(self.unit_cost(site, &design)?),
+            None => None,
+        };
+        Some((Design { cost, ..design }, radio))
+    }
+
+    fn satellite(&mut self, site: &Given<keys::Site>, duration: Span) -> Option<(Design, Radio)> {
         let platform = match &site.platform {
             Some(name) => Some(self.found(Some(name), self.catalog.platform(name.as_str()))?),
             None => None,
@@ -376,13 +419,15 @@ impl Compiler<'_> {
         let battery = self.battery(site, platform, duration);
         let power = self.power(site, platform);
         let thermal = self.thermal(site, platform, duration);
-        let compute = self.compute(site, platform);
+        let compute = self.compute(site, platform, None);
         let shielding = resolve!(self, site.shielding, platform, aluminium);
         let dry_mass = resolve!(self, site.mass, platform, dry);
         let (radio, transmitter_draw) = self.radio(site, platform);
         self.check_design(site, power.as_ref());
         let transmit_power = radio.down.transmit_power;
         let design = Design {
+            supply: None,
+            cost: None,
             array: array?,
             battery: battery?,
             power: power?,
@@ -427,8 +472,11 @@ impl Compiler<'_> {
         let reference = self.part(&part("reference_temperature"), &cell.reference_temperature);
         let offset = sunward_plant::power::CELL_REFERENCE_K - reference.0;
         let at_reference = 1.0 + coefficient.0 * offset;
+        let sun = self.found(None::<&Given<()>>, self.catalog.earth())?;
         Some(world::Array {
             area,
+            rated_power: sun.solar_irradiance.value * area * (fresh.0 * at_reference),
+            efficiency_new: fresh * at_reference,
             pointing,
             pointing_error,
             efficiency: fresh * at_reference * (-degradation.0 * age.0).exp(),
@@ -449,11 +497,26 @@ impl Compiler<'_> {
     ) -> Option<world::Battery> {
         let section = &site.battery;
         let name = self.name(section, "cell", &section.cell, platform.map(|p| &p.battery.cell))?;
-        let cell = self.found(Some(&at(section, &section.cell)), self.catalog.battery_cell(&name))?;
-        let energy: Joules = resolve!(self, site.battery, platform, energy);
-        let depth: Ratio = resolve!(self, site.battery, platform, depth_of_discharge_max);
-        let state_of_charge = resolve!(self, site.battery, platform, state_of_charge);
-        let cycles = resolve!(self, site.battery, platform, cycles);
+        let used = BatteryUse {
+            energy: resolve!(self, site.battery, platform, energy),
+            depth: resolve!(self, site.battery, platform, depth_of_discharge_max),
+            state_of_charge: resolve!(self, site.battery, platform, state_of_charge),
+            cycles: resolve!(self, site.battery, platform, cycles),
+        };
+        self.battery_of(site, &at(section, &section.cell), &name, used, duration)
+    }
+
+    /// A battery of cells of a name, asked for at a place of the mission.
+    fn battery_of(
+        &mut self,
+        site: &Given<keys::Site>,
+        asked: &Given<()>,
+        name: &str,
+        BatteryUse { energy, depth, state_of_charge, cycles }: BatteryUse,
+        duration: Span,
+    ) -> Option<world::Battery> {
+        let section = &site.battery;
+        let cell = self.found(Some(asked), self.catalog.battery_cell(name))?;
         let part = |key: &str| format!("{}.cell.{key}", section.path);
         let fade = self.part(&part("cycle_fade"), &cell.cycle_fade);
         let fade_depth = self.part(&part("cycle_fade_depth"), &cell.cycle_fade_depth);
@@ -547,7 +610,12 @@ impl Compiler<'_> {
         })
     }
 
-    fn compute(&mut self, site: &Given<keys::Site>, platform: Option<&Platform>) -> Option<world::Compute> {
+    fn compute(
+        &mut self,
+        site: &Given<keys::Site>,
+        platform: Option<&Platform>,
+        hall: Option<&Hall>,
+    ) -> Option<world::Compute> {
         let section = &site.compute;
         let of_platform = platform.and_then(|p| p.compute.accelerator.as_ref());
         let name = self.name(section, "accelerator", &section.accelerator, of_platform)?;
@@ -563,11 +631,14 @@ impl Compiler<'_> {
             self.part(&path("minimum_clock"), &part.minimum_clock),
             self.part(&path("boost_clock"), &part.boost_clock),
         );
+        let power = self.part(&path("power"), &part.power);
+        let host = hall::Host::new(hall, power * f64::from(count), count);
+        let of_platform = platform.map(|platform| &platform.compute);
         let compute = world::Compute {
             count,
             bandwidth: self.part(&path("memory_bandwidth"), &part.memory_bandwidth),
             memory: self.part(&path("memory"), &part.memory),
-            power: self.part(&path("power"), &part.power),
+            power,
             idle_power: self.part(&path("idle_power"), &part.idle_power),
             memory_power_share: self.part(&path("memory_power_share"), &part.memory_power_share),
             clock_floor: Ratio(minimum / boost),
@@ -580,9 +651,24 @@ impl Compiler<'_> {
             reboot_time: self.part(&path("reboot_time"), &part.reboot_time),
             memory_corrected: part.memory_protection.value == sunward_catalog::MemoryProtection::EccSecded,
             accelerator: name,
-            host_power: resolve!(self, site.compute, platform, host_power),
-            host_idle_power: resolve!(self, site.compute, platform, host_idle_power),
-            storage: resolve!(self, site.compute, platform, storage),
+            host_power: self.value(
+                section,
+                "host_power",
+                &section.host_power,
+                host.power.as_ref().or(of_platform.map(|p| &p.host_power)),
+            ),
+            host_idle_power: self.value(
+                section,
+                "host_idle_power",
+                &section.host_idle_power,
+                host.idle.as_ref().or(of_platform.map(|p| &p.host_idle_power)),
+            ),
+            storage: self.value(
+                section,
+                "storage",
+                &section.storage,
+                host.storage.as_ref().or(of_platform.map(|p| &p.storage)),
+            ),
         };
         self.check_accelerator(section, &compute);
         Some(compute)
@@ -662,7 +748,7 @@ impl Compiler<'_> {
         self.choice(section, key, given.as_ref().map(|name| name.to_string()), fallback)
     }
 
-    fn station(&mut self, station: &Given<keys::Station>) -> Option<(Station, Ground)> {
+    fn station(&mut self, station: &Given<keys::Station>) -> Option<(Station, Antenna)> {
         let entry = match &station.catalog {
             Some(name) => Some(self.found(Some(name), self.catalog.station(name.as_str()))?),
             None => None,
@@ -686,7 +772,7 @@ impl Compiler<'_> {
         }
         let (latitude, longitude): (Radians, Radians) = (pick!(entry, latitude), pick!(entry, longitude));
         let (altitude, mask) = (pick!(entry, altitude), pick!(entry, minimum_elevation));
-        let ground = Ground {
+        let ground = Antenna {
             gain: pick!(antenna, antenna_gain),
             temperature: pick!(antenna, system_temperature),
             power: pick!(antenna, transmit_power),
@@ -702,7 +788,7 @@ impl Compiler<'_> {
             return None;
         }
         match Mast::new(Geodetic { latitude, longitude, height: altitude }, mask) {
-            Ok(mast) => Some((Station { name, mast, antennas: antennas? }, ground)),
+            Ok(mast) => Some((Station { name, mast, antennas: antennas?, fibre_of: None }, ground)),
             Err(error) => {
                 self.faults.push(Fault::at(station, FaultKind::OutOfRange, error.to_string()));
                 None
@@ -710,30 +796,27 @@ impl Compiler<'_> {
         }
     }
 
-    fn links(&mut self, mission: &Mission, radios: &[Radio], grounds: &[Ground]) -> Option<Vec<Vec<Links>>> {
+    fn links(
+        &mut self,
+        mission: &Mission,
+        radios: &[Option<Radio>],
+        antennas: &[Antenna],
+        stations: &[Station],
+    ) -> Option<Vec<Vec<Links>>> {
         let mut all = Vec::new();
-        for (site, radio) in mission.sites.iter().zip(radios) {
-            let mut row = Vec::new();
-            for ground in grounds {
-                let down = RadioLinkParameters {
-                    receive_gain: ground.gain,
-                    system_temperature: ground.temperature,
-                    ..radio.down
-                };
-                let up = RadioLinkParameters {
-                    transmit_power: ground.power,
-                    transmit_gain: ground.transmit_gain,
-                    ..radio.up
-                };
-                match (RadioLink::new(down), RadioLink::new(up)) {
-                    (Ok(down), Ok(up)) => row.push(Links { down, up }),
-                    (Err(error), _) | (_, Err(error)) => {
-                        self.faults.push(Fault::at(&site.radio, FaultKind::OutOfRange, error.to_string()));
-                        return None;
-                    }
+        for (design, (site, radio)) in mission.sites.iter().zip(radios).enumerate() {
+            let row = stations.iter().enumerate().map(|(index, station)| match (station.fibre_of, radio) {
+                (Some(of), None) if of as usize == design => Ok(hall::fibre(site)),
+                (None, Some(radio)) => radio_links(radio, &antennas[index]),
+                _ => Ok(Links::None),
+            });
+            match row.collect() {
+                Ok(row) => all.push(row),
+                Err(error) => {
+                    self.faults.push(Fault::at(&site.radio, FaultKind::OutOfRange, LinkError::to_string(&error)));
+                    return None;
                 }
             }
-            all.push(row);
         }
         Some(all)
     }
@@ -756,6 +839,7 @@ impl Compiler<'_> {
             name: job.name.to_string(),
             priority: *job.priority as u8,
             site: site.map(|site| site as u32),
+            each: *job.each,
             release: instant(*job.release),
             deadline: job.deadline.as_ref().map(|given| instant(given.value)),
             input: *job.input,
@@ -865,6 +949,40 @@ impl Job {
             None
         }
     }
+}
+
+/// Links of a satellite with a station's antenna.
+fn radio_links(radio: &Radio, antenna: &Antenna) -> Result<Links, LinkError> {
+    let down =
+        RadioLinkParameters { receive_gain: antenna.gain, system_temperature: antenna.temperature, ..radio.down };
+    let up = RadioLinkParameters { transmit_power: antenna.power, transmit_gain: antenna.transmit_gain, ..radio.up };
+    Ok(Links::Radio { down: RadioLink::new(down)?, up: RadioLink::new(up)? })
+}
+
+/// The jobs with a copy for every site where a mission asks for one; sites that a job does not fit are left out.
+fn copies(jobs: Vec<Job>, designs: &[Design], sites: &[Site]) -> Vec<Job> {
+    let fits = |job: &Job, site: &Site| job.unfit(site.design as usize, &designs[site.design as usize]).is_none();
+    let of = |(origin, job): (usize, Job)| -> Vec<(usize, Job)> {
+        if !job.each {
+            return vec![(origin, job)];
+        }
+        let fitting = sites.iter().enumerate().filter(|(_, site)| fits(&job, site));
+        let copy = |(index, site): (usize, &Site)| Job {
+            name: format!("{}@{}", job.name, site.name),
+            site: Some(index as u32),
+            ..job.clone()
+        };
+        fitting.map(copy).map(|copy| (origin, copy)).collect()
+    };
+    let all: Vec<(usize, Job)> = jobs.into_iter().enumerate().flat_map(of).collect();
+    // What a copy continues from is the copy on its own site.
+    let base = |job: &Job| {
+        let of_base = |(origin, other): &(usize, Job)| {
+            job.after.is_some_and(|after| after as usize == *origin) && (!other.each || other.site == job.site)
+        };
+        all.iter().position(of_base).map(|index| index as u32)
+    };
+    all.iter().map(|(_, job)| Job { after: base(job), ..job.clone() }).collect()
 }
 
 /// The network that is really trained, where the mission asks for one.

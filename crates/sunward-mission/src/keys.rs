@@ -5,6 +5,7 @@
 use sunward_astro::elements::{Elements, ElementsError, read_omm_json};
 use sunward_astro::time::Instant;
 pub use sunward_catalog::platform::{Pointing, RadiatorOrientation};
+use sunward_catalog::{KilogramsPerJoule, KilogramsPerSecond, UsdPerSecond, UsdPerWatt};
 use sunward_units::*;
 
 use crate::declare::{forms, items, section, tagged, words};
@@ -17,7 +18,7 @@ section! {
     pub struct Keys {
         /// The run: its name, time span and seed.
         header "mission": Given<Header>,
-        /// The satellites.
+        /// The satellites, and the halls on the ground they are compared with.
         sites "site": Many<Site>,
         /// The ground stations.
         stations "station": Many<Station> or "no ground contact",
@@ -27,6 +28,8 @@ section! {
         radiation: Given<Radiation>,
         /// Sun and Earth as the satellite sees them.
         environment: Given<Environment>,
+        /// Prices, from which the ledger of the run is written.
+        cost: Maybe<Cost> or "no ledger is kept",
         /// What the record keeps.
         record: Given<Recording>,
         /// Values of catalog parts to be taken otherwise, for a what-if or a study.
@@ -53,16 +56,20 @@ section! {
 }
 
 section! {
-    /// A satellite, or several that differ only in their place on the orbit.
+    /// A satellite or a hall on the ground, or several of one design.
     pub struct Site {
-        /// Name of the satellite; of several, NAME-1, NAME-2 and so on.
+        /// Name of the satellite or hall; of several, NAME-1, NAME-2 and so on.
         name: Given<Name>,
         /// Catalog entry that supplies the keys not given here.
         platform: Maybe<Name> or "every key of the plant is given here",
-        /// Number of identical satellites, evenly spread in phase; with a sun-synchronous orbit only.
+        /// Number of identical units: satellites evenly spread in phase on a sun-synchronous orbit, or halls on the ground.
         count: Given<u32> in "1".."1000000" default "1",
-        /// Where the satellite flies; exactly one form.
-        orbit: Given<Orbit>,
+        /// How many of the count are flown, each of which stands for as many as the rest; a divisor of the count.
+        flown: Maybe<u32> in "1".."1000000" or "all of them",
+        /// Where the satellite flies; exactly one form. This or `ground`.
+        orbit: Maybe<Orbit> or "`ground`",
+        /// Where the hall stands, and what feeds and cools it. This or `orbit`.
+        ground: Maybe<Ground> or "`orbit`",
         /// Solar array.
         array: Given<Array>,
         /// Battery.
@@ -79,6 +86,100 @@ section! {
         mass: Given<Mass>,
         /// Radios to and from the ground.
         radio: Given<Radio>,
+        /// What a unit costs, how long it lives and what becomes of it when it fails; needs the mission's `cost`.
+        cost: Given<SiteCost>,
+    }
+}
+
+section! {
+    /// A hall on the ground: where it stands, and what feeds, cools and connects it.
+    pub struct Ground {
+        /// Geodetic latitude, north positive.
+        latitude: Given<Radians> in "-90 deg".."90 deg",
+        /// Longitude, east positive.
+        longitude: Given<Radians> in "-180 deg".."360 deg",
+        /// Power that the connection or the plant on site can give, overhead included.
+        power: Given<Watts> in "1 W".."1 TW",
+        /// Data rate of the fibre, each way.
+        bandwidth: Given<BitsPerSecond> in "1 bit/s".."1000 Tbit/s",
+        /// Facility of the catalog that supplies the two keys below.
+        facility: Maybe<Name> or "both are given",
+        /// Energy of the hall over energy of its computers (PUE).
+        power_usage_effectiveness: Maybe<Ratio> in "1".."4" or "the facility's",
+        /// Water evaporated per energy of the computers (WUE), a litre taken as a kilogram.
+        water_usage: Maybe<KilogramsPerJoule> in "0 kg/kWh".."20 kg/kWh" or "the facility's",
+        /// Temperature of the coolant that comes back from the cooling plant.
+        coolant_temperature: Maybe<Kelvin> in "250 K".."350 K" or "the catalog's",
+        /// Electricity tariff, by its name in the catalog.
+        tariff: Maybe<Name> or "`electricity_price` or `fuel`, where a ledger is kept",
+        /// Price of electricity at the meter.
+        electricity_price: Maybe<UsdPerJoule> in "0 USD/kWh".."100 USD/kWh" or "the tariff's",
+        /// Fuel, by its name in the catalog, of a plant on site that feeds the hall instead of a grid.
+        fuel: Maybe<Name> or "a grid feeds the hall",
+        /// Price of the fuel per heat of combustion.
+        fuel_price: Maybe<UsdPerJoule> in "0 USD/MWh".."10 USD/kWh" or "the fuel's",
+        /// Grid, by its name in the catalog, for the carbon of its electricity.
+        grid: Maybe<Name> or "the fuel's carbon, or us-average",
+        /// Price of water.
+        water_price: Maybe<UsdPerKilogram> in "0 USD/kg".."1 USD/kg" or "the catalog's",
+    }
+}
+
+section! {
+    /// What a unit costs, how long it lives and what becomes of it when it fails.
+    pub struct SiteCost {
+        /// Price of one unit without its accelerators: a satellite, or a hall's building and plant.
+        unit_price: Maybe<Usd> in "0 USD".."1e6 TUSD" or "`power_price` times power",
+        /// The same per watt: of the array when new, or of the computers that a hall can feed.
+        power_price: Maybe<UsdPerWatt> in "0 USD/W".."1e6 USD/W" or "the catalog's",
+        /// Price of one accelerator with its share of the host.
+        accelerator_price: Maybe<Usd> in "0 USD".."1 TUSD" or "the accelerator's",
+        /// Share of the unit's price that each doubling of the number built takes off; the price is that of the first.
+        unit_learning_rate: Maybe<Ratio> in "0".."0.9" or "the catalog's",
+        /// Life of the unit, after which it is replaced.
+        life: Maybe<Seconds> in "1 h".."100 yr" or "the catalog's",
+        /// Life of the accelerators: a hall swaps them, a satellite lives no longer than they.
+        accelerator_life: Maybe<Seconds> in "1 h".."100 yr" or "the catalog's",
+        /// Running cost per time over the price of the unit.
+        operations: Maybe<PerSecond> in "0 1/yr".."10 1/yr" or "the catalog's",
+        /// Insurance over the value launched.
+        insurance: Maybe<Ratio> in "0".."1" or "the catalog's",
+        /// Cost of taking the unit down at the end of its life, over its price.
+        disposal: Maybe<Ratio> in "0".."1" or "the catalog's",
+        /// From a failure to its replacement at work: a hall swaps each accelerator, a satellite is replaced whole.
+        replacement_delay: Maybe<Seconds> in "0 s".."20 yr" or "failed accelerators stay failed",
+        /// Share of working accelerators below which a satellite is replaced.
+        replace_below: Maybe<Ratio> in "0".."1" or "the catalog's",
+        /// Launcher, by its name in the catalog.
+        launcher: Maybe<Name> or "`launch_price`, of a satellite",
+        /// Price of launching at the start of the run.
+        launch_price: Maybe<UsdPerKilogram> in "0 USD/kg".."1e6 USD/kg" or "the launcher's",
+        /// Mass that launchers of that price have ever launched at the start of the run.
+        launch_cumulative: Maybe<Kilograms> in "1 kg".."1e6 Mt" or "the mass at which Suncatcher's curve has the launch price",
+    }
+}
+
+section! {
+    /// Prices and the value of time. All money is of one price year.
+    pub struct Cost {
+        /// Year of whose money all prices are.
+        price_year: Given<u32> in "2000".."2100",
+        /// Real discount rate a year.
+        discount_rate: Maybe<Ratio> in "0".."1" or "the catalog's",
+        /// Share of the launch price that each doubling of the mass ever launched takes off.
+        launch_learning_rate: Maybe<Ratio> in "0".."0.9" or "the catalog's",
+        /// Mass that all others launch per time.
+        launch_market: Maybe<KilogramsPerSecond> in "0 t/yr".."1e6 kt/yr" or "the catalog's",
+        /// Carbon dioxide of launching a mass, over that mass.
+        launch_carbon: Maybe<Ratio> in "0".."10000" or "the catalog's",
+        /// Price of antenna time at ground stations.
+        contact_price: Maybe<UsdPerSecond> in "0 USD/min".."1000 USD/min" or "the catalog's",
+        /// Engineering that is paid once.
+        development: Given<Usd> in "0 USD".."1e3 TUSD" default "0 USD",
+        /// People, beyond what running the units costs.
+        staff: Given<UsdPerSecond> in "0 USD/yr".."1e6 MUSD/yr" default "0 USD/yr",
+        /// Price at which an accelerator at work is hired out.
+        hire_price: Maybe<UsdPerSecond> in "0 USD/h".."1e6 USD/h" or "no revenue is stated",
     }
 }
 
@@ -421,8 +522,10 @@ section! {
         work "kind": Tagged<Work>,
         /// Rank: 9 goes first.
         priority: Given<u32> in "1".."9",
-        /// Satellite that does the work.
+        /// Satellite or hall that does the work.
         site: Maybe<Name> or "the scheduler chooses",
+        /// Whether every satellite and hall does a job of its own like this one, called NAME@SITE; what does not fit it is left out.
+        each: Given<bool> default "false",
         /// Earliest begin, from the start of the run.
         release: Given<Seconds> in "0 s".."20 yr" default "0 s",
         /// Latest end, from the start of the run.
@@ -708,6 +811,9 @@ items!(
     Shielding,
     Compute,
     Mass,
+    Ground,
+    SiteCost,
+    Cost,
     Radio,
     Downlink,
     Uplink,
@@ -747,18 +853,31 @@ impl Omm {
 }
 
 impl Site {
-    /// Number of satellites this entry stands for.
+    /// Number of units this entry stands for.
     #[must_use]
-    pub fn satellites(&self) -> u32 {
-        match &self.orbit.value {
-            Orbit::Walker(walker) => *walker.satellites,
-            _ => *self.count,
+    pub fn units(&self) -> u32 {
+        match self.walker() {
+            Some(walker) => *walker.satellites,
+            None => *self.count,
         }
     }
 
-    /// Names of the satellites this entry stands for: NAME, or NAME-1, NAME-2 and so on where there are several.
+    /// Number of units that are flown.
+    #[must_use]
+    pub fn satellites(&self) -> u32 {
+        self.flown.as_ref().map_or_else(|| self.units(), |flown| flown.value)
+    }
+
+    fn walker(&self) -> Option<&Walker> {
+        match self.orbit.as_ref().map(|orbit| &orbit.value) {
+            Some(Orbit::Walker(walker)) => Some(walker),
+            _ => None,
+        }
+    }
+
+    /// Names of the units that are flown: NAME, or NAME-1, NAME-2 and so on where there are several.
     pub fn names(&self) -> impl Iterator<Item = String> + '_ {
-        let alone = self.satellites() == 1 && !matches!(self.orbit.value, Orbit::Walker(_));
+        let alone = self.satellites() == 1 && self.walker().is_none();
         let number = move |number| if alone { self.name.to_string() } else { format!("{}-{number}", *self.name) };
         (1..=self.satellites()).map(number)
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use sunward_astro::elements::{CatalogNumber, DragTerm, Elements, ElementsError, MeanMotion, read_tle};
 use sunward_astro::time::{Instant, TimeError};
+use sunward_catalog::{KilogramsPerJoule, KilogramsPerSecond, UsdPerSecond, UsdPerWatt};
 use sunward_units::*;
 use toml::de::DeValue;
 use toml::value::Datetime;
@@ -196,7 +197,7 @@ macro_rules! quantities {
                 format!("{} {}", self.0, Self::UNITS[0].name).trim_end().into()
             }
             fn placeholder() -> Self {
-                Self::ZERO
+                Self::from_si(0.0)
             }
             fn outside(&self, bounds: Bounds) -> bool {
                 !(constant(bounds.0)..=constant(bounds.1)).contains(self)
@@ -214,11 +215,19 @@ quantities!(
     JoulesPerKelvin,
     Kelvin,
     Kilograms,
+    KilogramsPerJoule,
+    KilogramsPerSecond,
     Meters,
+    PerSecond,
     Radians,
     Ratio,
     Seconds,
     SquareMeters,
+    Usd,
+    UsdPerJoule,
+    UsdPerKilogram,
+    UsdPerSecond,
+    UsdPerWatt,
     Watts,
     WattsPerKelvin,
     WattsPerSquareMeter,

@@ -33,9 +33,14 @@ const WGS72_GM_M3_S2: f64 = 3.986008e14;
 ///
 /// # Errors
 /// Elements used too far from their epoch, an orbit that cannot be, or one where no dose of radiation is known.
-pub(crate) fn of_site(site: &Given<Site>, start: Instant, duration: Span) -> Result<Vec<Orbit>, Box<Fault>> {
-    let refused = |error: OrbitError| Box::new(Fault::at(&site.orbit, FaultKind::OutOfRange, error.to_string()));
-    match &site.orbit.value {
+pub(crate) fn of_site(
+    site: &Given<Site>,
+    orbit: &Given<keys::Orbit>,
+    start: Instant,
+    duration: Span,
+) -> Result<Vec<Orbit>, Box<Fault>> {
+    let refused = |error: OrbitError| Box::new(Fault::at(orbit, FaultKind::OutOfRange, error.to_string()));
+    match &orbit.value {
         keys::Orbit::Tle(given) => {
             check_age(given, &given.elements, start, duration)?;
             check_altitudes(given, kepler_axis(&given.elements), given.elements.eccentricity)?;

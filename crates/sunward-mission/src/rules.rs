@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use sunward_units::Seconds;
 
 use crate::fault::{Fault, FaultKind, nearest};
-use crate::form::{Given, Maybe, Sink};
+use crate::form::{Given, Maybe, Sink, section_table};
 use crate::keys::{
-    Executed, Header, Job, MeanElements, Mission, Omm, Orbit, Site, Station, Training, VocabularyKind, Walker, Work,
+    Executed, Ground, Header, Job, MeanElements, Mission, Omm, Orbit, Site, Station, Training, VocabularyKind, Walker,
+    Work,
 };
 use crate::leaf::Name;
 
@@ -15,6 +16,11 @@ pub(crate) fn check(mission: &Mission, sink: &mut Sink) {
     check_header(&mission.header, sink);
     for site in &mission.sites {
         check_site(site, sink);
+        let priced = section_table(&site.cost.value);
+        if let (None, Some(key)) = (&mission.cost, priced.keys().next()) {
+            let message = format!("{}.{key} is given, but the mission has no cost section", site.cost.path);
+            sink.push(Fault::at(&site.cost, FaultKind::MissingKey, message).with_help("add [cost] with a price_year"));
+        }
     }
     for station in &mission.stations {
         check_station(station, sink);
@@ -49,19 +55,89 @@ fn is_whole_milliseconds(time: Seconds) -> bool {
     (milliseconds - milliseconds.round()).abs() <= (4.0 * f64::EPSILON * milliseconds).max(1e-7)
 }
 
-fn check_site(site: &Site, sink: &mut Sink) {
-    if sink.sound(&site.count) && *site.count > 1 && !matches!(site.orbit.value, Orbit::SunSynchronous(_)) {
-        let message =
-            format!("count {} needs orbit.sun_synchronous, but the orbit is {}", *site.count, site.orbit.value.key());
+fn check_site(site: &Given<Site>, sink: &mut Sink) {
+    match (&site.orbit, &site.ground) {
+        (Some(_), Some(ground)) => conflict(sink, ground, "orbit and ground are both given; keep one".to_owned()),
+        (None, None) => sink.push(Fault::missing(site, "orbit").with_help("give orbit, or ground for a hall")),
+        (Some(orbit), None) => check_orbit(orbit, sink),
+        (None, Some(ground)) => check_ground(site, ground, sink),
+    }
+    let evenly = matches!(site.orbit.as_ref().map(|orbit| &orbit.value), None | Some(Orbit::SunSynchronous(_)));
+    if let (Some(orbit), false) = (&site.orbit, evenly)
+        && sink.sound(&site.count)
+        && *site.count > 1
+    {
+        let message = format!("count {} needs orbit.sun_synchronous, but the orbit is {}", *site.count, orbit.key());
         let help = "a walker orbit counts its own satellites; other orbits hold one satellite each";
         sink.push(Fault::at(&site.count, FaultKind::Conflict, message).with_help(help));
     }
-    explain_altitudes(&site.orbit.value, sink);
-    match &site.orbit.value {
+    let Some(flown) = &site.flown else { return };
+    if !(sink.sound(flown) && sink.sound(&site.count)) {
+        return;
+    }
+    if !evenly {
+        let help = "flown thins out a count, which other orbits do not have";
+        let message = format!("flown {} needs orbit.sun_synchronous or ground", **flown);
+        sink.push(Fault::at(flown, FaultKind::Conflict, message).with_help(help));
+    } else if !site.count.is_multiple_of(**flown) {
+        conflict(sink, flown, format!("flown {} does not divide the count of {}", **flown, *site.count));
+    }
+}
+
+fn check_orbit(orbit: &Orbit, sink: &mut Sink) {
+    explain_altitudes(orbit, sink);
+    match orbit {
         Orbit::Walker(walker) => check_walker(walker, sink),
         Orbit::Mean(mean) => check_mean(mean, sink),
         Orbit::Omm(omm) => check_omm(omm, sink),
         Orbit::Tle(_) | Orbit::SunSynchronous(_) => {}
+    }
+}
+
+/// Keys of the plant that a hall has too.
+const HALL_POWER: [&str; 2] = ["battery_regulator_efficiency", "bus_load"];
+const HALL_THERMAL: [&str; 7] = [
+    "board_heat_capacity",
+    "bus_heat_capacity",
+    "radiator_heat_capacity",
+    "board_to_radiator",
+    "board_to_bus",
+    "bus_to_radiator",
+    "initial_temperature",
+];
+
+/// A hall has no array, radiator, radio, shielding, platform or launched mass, and one source of energy.
+fn check_ground(site: &Site, ground: &Given<Ground>, sink: &mut Sink) {
+    if let Some(platform) = &site.platform {
+        conflict(sink, platform, "platform belongs to a satellite, but the site is on the ground".to_owned());
+    }
+    let radio = [section_table(&site.radio.downlink.value), section_table(&site.radio.uplink.value)];
+    let sections = [
+        (&site.array.path, section_table(&site.array.value), &[][..]),
+        (&site.power.path, section_table(&site.power.value), &HALL_POWER[..]),
+        (&site.thermal.path, section_table(&site.thermal.value), &HALL_THERMAL[..]),
+        (&site.shielding.path, section_table(&site.shielding.value), &[][..]),
+        (&site.mass.path, section_table(&site.mass.value), &[][..]),
+        (&site.radio.downlink.path, radio[0].clone(), &[][..]),
+        (&site.radio.uplink.path, radio[1].clone(), &[][..]),
+    ];
+    for (path, table, allowed) in sections {
+        for key in table.keys().filter(|key| !allowed.contains(&key.as_str())) {
+            let message = format!("{path}.{key} belongs to a satellite, but the site is on the ground");
+            conflict(sink, ground, message);
+        }
+    }
+    match (&ground.tariff, &ground.electricity_price, &ground.fuel) {
+        (Some(_), Some(price), _) => {
+            conflict(sink, price, "tariff and electricity_price are both given; keep one".to_owned());
+        }
+        (Some(_), None, Some(fuel)) | (None, Some(_), Some(fuel)) => {
+            conflict(sink, fuel, "fuel and a price of electricity are both given; keep one".to_owned());
+        }
+        _ => {}
+    }
+    if let (Some(price), None) = (&ground.fuel_price, &ground.fuel) {
+        sink.push(Fault::at(price, FaultKind::MissingKey, "fuel_price without fuel"));
     }
 }
 
@@ -134,6 +210,9 @@ fn check_station(station: &Given<Station>, sink: &mut Sink) {
 }
 
 fn check_job(job: &Given<Job>, sink: &mut Sink) {
+    if let (Some(site), true) = (&job.site, *job.each) {
+        conflict(sink, site, "site and each are both given; keep one".to_owned());
+    }
     if let Some(deadline) = &job.deadline {
         let sound = sink.sound(deadline) && sink.sound(&job.release);
         if sound && **deadline <= *job.release {

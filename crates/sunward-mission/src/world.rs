@@ -6,13 +6,16 @@ use serde::Serialize;
 use sunward_astro::batch::{BatchSgp4, Failure};
 use sunward_astro::elements::Elements;
 use sunward_astro::ephemeris::{Ephemeris, Grid};
+use sunward_astro::frames::Geodetic;
 use sunward_astro::mean::MeanOrbit;
 use sunward_astro::station::Station as Mast;
 use sunward_astro::time::{Instant, Span};
+use sunward_catalog::{KilogramsPerJoule, KilogramsPerSecond, UsdPerSecond, UsdPerWatt};
 use sunward_link::RadioLink;
 use sunward_units::{
-    Bits, FlopsPerSecond, Joules, JoulesPerKelvin, Kelvin, Kilograms, Meters, PerKelvin, PerSecond, Radians, Ratio,
-    Seconds, SquareMeters, Watts, WattsPerKelvin, WattsPerSquareMeter,
+    Bits, BitsPerSecond, FlopsPerSecond, Joules, JoulesPerKelvin, Kelvin, Kilograms, Meters, PerKelvin, PerSecond,
+    Radians, Ratio, Seconds, SquareMeters, Usd, UsdPerJoule, UsdPerKilogram, Watts, WattsPerKelvin,
+    WattsPerSquareMeter,
 };
 use sunward_work::demand::Demand;
 
@@ -59,19 +62,32 @@ pub struct World {
     pub record_every: u64,
     /// Sites recorded in full, in order.
     pub recorded: Vec<u32>,
+    /// Prices; `None` where no ledger is kept.
+    pub prices: Option<Prices>,
     /// Where every resolved value came from.
     pub assumptions: Vec<Assumption>,
 }
 
-/// One satellite of a design.
+/// One unit of a design: a satellite or a hall.
 #[derive(Debug, Clone)]
 pub struct Site {
     /// Name.
     pub name: String,
     /// Index into [`World::designs`].
     pub design: u32,
-    /// Where it flies.
-    pub orbit: Orbit,
+    /// Where it is.
+    pub place: Place,
+    /// How many units it stands for, itself included.
+    pub stands_for: u32,
+}
+
+/// Where a site is.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// On an orbit.
+    Orbit(Orbit),
+    /// On the ground.
+    Ground(Geodetic),
 }
 
 /// How a satellite's place is found.
@@ -100,9 +116,15 @@ impl Orbit {
     }
 }
 
-/// Machinery that one or many satellites share.
+/// Machinery that one or many units share.
+///
+/// A hall has no cells, no radiating area and no transmitter: its power comes from [`Design::supply`], its heat goes to a coolant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Design {
+    /// Power from a grid or a plant on site; `None` in space.
+    pub supply: Option<Supply>,
+    /// What a unit costs, where a ledger is kept.
+    pub cost: Option<UnitCost>,
     /// Solar array.
     pub array: Array,
     /// Battery.
@@ -123,11 +145,106 @@ pub struct Design {
     pub transmit_power: Watts,
 }
 
+/// Electricity and cooling of a hall on the ground.
+///
+/// What the facility takes beyond its computers is the loss between meter and bus: `meter = bus * overhead`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Supply {
+    /// Power that can be drawn at the meter.
+    pub capacity: Watts,
+    /// Energy of the hall over energy of its computers (PUE).
+    pub overhead: Ratio,
+    /// Water per energy of the computers.
+    pub water_usage: KilogramsPerJoule,
+    /// Conductance from the water loop to the coolant.
+    pub coolant_conductance: WattsPerKelvin,
+    /// Temperature of the coolant.
+    pub coolant: Kelvin,
+    /// Price of energy at the meter, of fuel where a plant burns it; `None` where no ledger is kept.
+    pub energy_price: Option<UsdPerJoule>,
+    /// Carbon dioxide per energy at the meter.
+    pub carbon: KilogramsPerJoule,
+    /// Price of the plant on site per watt at the meter; `None` on a grid.
+    pub plant_price: Option<UsdPerWatt>,
+    /// Price of water.
+    pub water_price: UsdPerKilogram,
+}
+
+/// What a unit costs and what becomes of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnitCost {
+    /// One unit without its accelerators.
+    pub unit: Usd,
+    /// One accelerator.
+    pub accelerator: Usd,
+    /// Share of the unit's price lost with each doubling of the number built.
+    pub learning_rate: Ratio,
+    /// Life of the unit.
+    pub life: Seconds,
+    /// Life of its accelerators.
+    pub accelerator_life: Seconds,
+    /// Running cost per time over the price of the unit.
+    pub operations: PerSecond,
+    /// Insurance over the value launched.
+    pub insurance: Ratio,
+    /// Cost of taking it down over its price.
+    pub disposal: Ratio,
+    /// What becomes of failed accelerators; `None` where they stay failed.
+    pub replacement: Option<Replacement>,
+    /// What launching costs; `None` on the ground.
+    pub launch: Option<Launch>,
+}
+
+/// What launching costs at the start of the run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Launch {
+    /// Price.
+    pub price: UsdPerKilogram,
+    /// Mass ever launched at that price.
+    pub cumulative: Kilograms,
+}
+
+/// What becomes of failed accelerators.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Replacement {
+    /// From a failure to its replacement at work.
+    pub delay: Seconds,
+    /// Share of working accelerators below which a satellite is replaced whole.
+    pub below: Ratio,
+}
+
+/// Prices and the value of time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prices {
+    /// Year of whose money all prices are.
+    pub year: u32,
+    /// Real discount rate a year.
+    pub discount_rate: Ratio,
+    /// Share of the launch price that each doubling of the mass ever launched takes off.
+    pub launch_learning_rate: Ratio,
+    /// Mass that all others launch per time.
+    pub launch_market: KilogramsPerSecond,
+    /// Carbon dioxide of launching over the mass launched.
+    pub launch_carbon: Ratio,
+    /// Antenna time.
+    pub contact: UsdPerSecond,
+    /// Engineering, paid once.
+    pub development: Usd,
+    /// People.
+    pub staff: UsdPerSecond,
+    /// An accelerator at work, hired out.
+    pub hire: Option<UsdPerSecond>,
+}
+
 /// Solar array.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Array {
     /// Area of the cells.
     pub area: SquareMeters,
+    /// Output when new, square to the Sun at one astronomical unit, at 28 degC.
+    pub rated_power: Watts,
+    /// Efficiency at 28 degC when new.
+    pub efficiency_new: Ratio,
     /// How it is turned.
     pub pointing: Pointing,
     /// Angle between its normal and its aim.
@@ -233,7 +350,7 @@ pub struct Compute {
     /// How many.
     pub count: u32,
     /// Peak memory bandwidth of one.
-    pub bandwidth: sunward_units::BitsPerSecond,
+    pub bandwidth: BitsPerSecond,
     /// Memory of one.
     pub memory: Bits,
     /// Power of one at full load.
@@ -268,7 +385,7 @@ pub struct Compute {
     pub storage: Bits,
 }
 
-/// A ground station.
+/// A ground station, or the end of a hall's fibre.
 #[derive(Debug, Clone)]
 pub struct Station {
     /// Name.
@@ -277,15 +394,37 @@ pub struct Station {
     pub mast: Mast,
     /// Satellites served at the same time.
     pub antennas: u32,
+    /// Design of the halls whose fibre ends here; `None` for a station with antennas.
+    pub fibre_of: Option<u32>,
 }
 
 /// Both directions between a design and a station.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Links {
-    /// To the ground.
-    pub down: RadioLink,
-    /// From the ground.
-    pub up: RadioLink,
+#[allow(clippy::large_enum_variant, reason = "nearly all are radio links")]
+pub enum Links {
+    /// By radio.
+    Radio {
+        /// To the ground.
+        down: RadioLink,
+        /// From the ground.
+        up: RadioLink,
+    },
+    /// A hall's own fibre, each way.
+    Fibre(BitsPerSecond),
+    /// None: another's fibre, or a radio station to a hall.
+    None,
+}
+
+impl Links {
+    /// Rates at a distance, down and up.
+    #[must_use]
+    pub fn rates(&self, range: Meters) -> [BitsPerSecond; 2] {
+        match self {
+            Self::Radio { down, up } => [down.rate(range), up.rate(range)],
+            Self::Fibre(rate) => [*rate, *rate],
+            Self::None => [BitsPerSecond::ZERO, BitsPerSecond::ZERO],
+        }
+    }
 }
 
 /// A job, looked up.
@@ -297,6 +436,8 @@ pub struct Job {
     pub priority: u8,
     /// The site it must run on.
     pub site: Option<u32>,
+    /// Whether it is one of the copies that every site does.
+    pub each: bool,
     /// Earliest begin.
     pub release: Instant,
     /// Latest end.

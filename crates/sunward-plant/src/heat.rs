@@ -3,9 +3,12 @@
 //! ```text
 //!   chip --- board --- radiator --> space
 //!              |          |
-//!             bus --------+
+//!             bus --------+--> coolant (on the ground)
 //!              +--> space (through the insulation)
 //! ```
+//!
+//! In space the radiator's coolant conductance is zero. On the ground the radiator node is the facility's water loop: it emits
+//! nothing and gives its heat to a cooling plant, which holds the coolant it returns at a given temperature.
 //!
 //! Backward Euler: `C (T1 - T0) / dt = inflow(T1) - outflow(T1)`, solved by Newton's method after the two linear nodes are
 //! eliminated. It is L-stable, so any step is stable, and of first order in the step: halving the step halves the error
@@ -25,6 +28,8 @@ pub const STEFAN_BOLTZMANN: f64 = 5.670_374_419e-8;
 const ITERATIONS_MAX: usize = 60;
 /// A step is solved when no temperature moves by more than this, K.
 const TEMPERATURE_TOLERANCE_K: f64 = 1e-7;
+/// Nor may the chip's power move by more than this conducts from chip to board, K: it is missing from the balance.
+const POWER_TOLERANCE_K: f64 = 1e-9;
 
 /// Capacities and conductances, SI; one value per lane.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +54,10 @@ pub struct HeatNetwork<T> {
     pub radiator_emission: T,
     /// Emission of the bus through its insulation, W/K4.
     pub bus_emission: T,
+    /// Conductance from the radiator to the coolant, W/K; 0 in space.
+    pub coolant_conductance: T,
+    /// Temperature of the coolant, K.
+    pub coolant: T,
 }
 
 /// Node temperatures, K.
@@ -88,7 +97,7 @@ pub struct HeatStep<T> {
     pub temperatures: Temperatures<T>,
     /// Power the chips drew: the grant, less what the governor took away.
     pub chip_power: T,
-    /// Power radiated to space by radiator and bus.
+    /// Power radiated to space by radiator and bus, and given to the coolant.
     pub radiated: T,
     /// Inflow less outflow less storage, W: zero but for rounding and the solver's tolerance.
     pub residual: T,
@@ -117,7 +126,8 @@ pub fn advance<T: Real>(
     for _ in 0..ITERATIONS_MAX {
         let next = reduced.newton(bus, radiator, power, input);
         let moved = (next.0 - bus).abs().max((next.1 - radiator).abs());
-        let moved = moved.max((next.2 - power).abs() / reduced.chip_diagonal);
+        let of_power = (next.2 - power).abs() / reduced.chip_diagonal;
+        let moved = moved.max(of_power * (TEMPERATURE_TOLERANCE_K / POWER_TOLERANCE_K));
         // A lane that has converged stays as it is, whatever its neighbours still need.
         bus = moving.if_less(T::splat(0.5), bus, next.0);
         radiator = moving.if_less(T::splat(0.5), radiator, next.1);
@@ -178,9 +188,10 @@ impl<'a, T: Real> Reduced<'a, T> {
             coupling: n.bus_to_radiator + n.board_to_bus * n.board_to_radiator / board_diagonal,
             radiator_diagonal: inertia.radiator
                 + n.bus_to_radiator
-                + n.board_to_radiator * (board_own + n.board_to_bus) / board_diagonal,
+                + n.board_to_radiator * (board_own + n.board_to_bus) / board_diagonal
+                + n.coolant_conductance,
             bus_from: inertia.bus * from.bus + input.bus,
-            radiator_from: inertia.radiator * from.radiator + input.radiator,
+            radiator_from: inertia.radiator * from.radiator + input.radiator + n.coolant_conductance * n.coolant,
         }
     }
 
@@ -236,7 +247,9 @@ impl<'a, T: Real> Reduced<'a, T> {
     ) -> HeatStep<T> {
         let board = self.board(bus, radiator, power);
         let chip = self.chip(board, power);
-        let radiated = n.bus_emission * fourth(bus) + n.radiator_emission * fourth(radiator);
+        let radiated = n.bus_emission * fourth(bus)
+            + n.radiator_emission * fourth(radiator)
+            + n.coolant_conductance * (radiator - n.coolant);
         let stored = self.inertia.chip * (chip - from.chip)
             + self.inertia.board * (board - from.board)
             + self.inertia.bus * (bus - from.bus)
@@ -251,7 +264,7 @@ impl<'a, T: Real> Reduced<'a, T> {
             chip_power: power,
             radiated,
             residual: inflow - radiated - stored,
-            magnitude: inflow + radiated + held,
+            magnitude: inflow + radiated.abs() + held,
         }
     }
 }
@@ -299,6 +312,8 @@ mod tests {
             bus_to_radiator: 4.0,
             radiator_emission: 0.9 * 0.45 * STEFAN_BOLTZMANN,
             bus_emission: 0.02 * 2.0 * STEFAN_BOLTZMANN,
+            coolant_conductance: 0.0,
+            coolant: 0.0,
         }
     }
 
@@ -314,6 +329,24 @@ mod tests {
             step = advance(network, &step.temperatures, input, dt);
         }
         step
+    }
+
+    /// On the ground nothing radiates: the loop settles above the coolant by heat over conductance, at any step.
+    #[test]
+    fn a_cooled_loop_settles_at_the_closed_form() {
+        let n = HeatNetwork {
+            radiator_emission: 0.0,
+            bus_emission: 0.0,
+            coolant_conductance: 50.0,
+            coolant: 300.0,
+            ..network()
+        };
+        let steady_input = HeatInput { radiator: 0.0, chip_limit: 1e4, ..input(120.0) };
+        for (dt, steps) in [(60.0, 3000), (1e4, 60)] {
+            let step = run(&n, &steady_input, dt, steps);
+            assert!((step.temperatures.radiator - (300.0 + (120.0 + 40.0 + 60.0) / 50.0)).abs() < 1e-6);
+            assert!((step.radiated - 220.0).abs() < 1e-4 && step.residual.abs() < 1e-7 * step.magnitude);
+        }
     }
 
     /// With the bus cut off, all heat leaves through the radiator: T_r = (Q / eps A sigma)^(1/4), and each conductance
@@ -418,6 +451,8 @@ mod tests {
             bus_to_radiator: spread(n.bus_to_radiator),
             radiator_emission: spread(n.radiator_emission),
             bus_emission: spread(n.bus_emission),
+            coolant_conductance: spread(3.0),
+            coolant: spread(300.0),
         };
         let narrow = |lane: usize| HeatNetwork {
             chip_capacity: wide.chip_capacity.0[lane],
@@ -430,6 +465,8 @@ mod tests {
             bus_to_radiator: wide.bus_to_radiator.0[lane],
             radiator_emission: wide.radiator_emission.0[lane],
             bus_emission: wide.bus_emission.0[lane],
+            coolant_conductance: wide.coolant_conductance.0[lane],
+            coolant: wide.coolant.0[lane],
         };
         let start =
             Temperatures { chip: spread(300.0), board: spread(295.0), bus: spread(290.0), radiator: spread(280.0) };

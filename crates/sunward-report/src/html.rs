@@ -45,6 +45,7 @@ pub fn render(record: &Record, summary: &Summary, assumptions: &[Assumption]) ->
     }
     page += &section("Contacts", &contacts(record, &timeline));
     page += &section("Jobs", &jobs(record, &timeline));
+    page += &tables::money(summary);
     page += &tables::ledger(summary);
     page += &tables::incidents(record);
     page += &tables::assumptions(assumptions);

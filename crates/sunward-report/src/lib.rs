@@ -153,5 +153,6 @@ fn tests_record() -> Record {
         jobs: Vec::new(),
         transfers: Vec::new(),
         contacts: Vec::new(),
+        ledger: Vec::new(),
     }
 }

@@ -28,7 +28,7 @@ use crate::text::{event_word, state_word};
 
 const TAI_UNIT: &str = "ns of TAI since 2000-01-01T12:00:00 TAI";
 
-/// The tables of a record, each as (name, Parquet file): `track`, `fleet`, `events`, `jobs`, `transfers`, `contacts`.
+/// The tables of a record, each as (name, Parquet file): `track`, `fleet`, `events`, `jobs`, `transfers`, `contacts`, `ledger`.
 ///
 /// The same record gives the same bytes. Columns compress with zstd; floating-point ones are stored by byte
 /// plane, which loses nothing.
@@ -44,6 +44,7 @@ pub fn tables(record: &Record) -> Result<Vec<(&'static str, Vec<u8>)>, ReportErr
         ("jobs", jobs_table(record)),
         ("transfers", transfers_table(record)),
         ("contacts", contacts_table(record)),
+        ("ledger", ledger_table(record)),
     ]
     .into_iter()
     .map(|(name, table)| Ok((name, table.into_parquet(&record.header)?)))
@@ -98,6 +99,17 @@ fn fleet_table(fleet: &FleetTrack) -> Table {
     table.quantities("chip_max", fleet.chip_max.iter().copied());
     table.quantities("work_rate", fleet.work_rate.iter().copied());
     table.quantities("downlink", fleet.downlink.iter().copied());
+    table
+}
+
+/// What was paid and earned; no rows where no ledger is kept.
+fn ledger_table(record: &Record) -> Table {
+    let ledger = &record.ledger;
+    let mut table = Table::default();
+    table.instants("time", ledger.iter().map(|payment| Some(payment.time)));
+    table.text("category", ledger.iter().map(|payment| Some(payment.category)));
+    table.quantities("amount", ledger.iter().map(|payment| payment.amount));
+    table.text("cause", ledger.iter().map(|payment| Some(payment.cause.as_str())));
     table
 }
 

@@ -7,8 +7,8 @@ use sunward_sim::summary::Summary;
 
 use crate::html::main_bound;
 use crate::text::{
-    LATENCY_HEADINGS, count, duration, energy, fine_tuned, grouped, latency_rows, percent, plural, prefixed, residual,
-    state_word, temperature,
+    LATENCY_HEADINGS, count, duration, energy, fine_tuned, grouped, latency_rows, money_rows, percent, plural,
+    prefixed, residual, state_word, temperature,
 };
 
 /// The summary as aligned text without colour, two columns wide.
@@ -139,7 +139,8 @@ fn rows(summary: &Summary) -> Vec<(&'static str, String)> {
             "faults",
             format!("{}, {}", plural(upsets, "upset", "upsets"), plural(radiation.interrupts, "reboot", "reboots")),
         ),
-        ("largest balance residual", residual(balance.energy.max(balance.heat))),
     ]);
+    rows.extend(summary.money.iter().flat_map(money_rows));
+    rows.push(("largest balance residual", residual(balance.energy.max(balance.heat))));
     rows
 }

@@ -9,7 +9,7 @@ use sunward_units::{Bits, BitsPerSecond, Flops, FlopsPerSecond, Grays, Kelvin, R
 use sunward_work::payload::PayloadError;
 
 use crate::blueprint::SitePlan;
-use crate::build::{initial_state, plant};
+use crate::build::{initial_state, new_state, plant};
 use crate::environment::SiteSky;
 use crate::job::PayloadFactory;
 use crate::plant::{Command, Flow, Plant, Sky, State, step};
@@ -29,6 +29,7 @@ pub(crate) struct Sums {
     pub(crate) available: Lanes,
     pub(crate) used: Lanes,
     pub(crate) accelerator: Lanes,
+    pub(crate) host: Lanes,
     pub(crate) load: Lanes,
     pub(crate) losses: Lanes,
     pub(crate) stored: Lanes,
@@ -52,6 +53,7 @@ impl Sums {
             available: zero,
             used: zero,
             accelerator: zero,
+            host: zero,
             load: zero,
             losses: zero,
             stored: zero,
@@ -73,6 +75,7 @@ impl Sums {
         self.available = self.available + flow.array_available * dt_s;
         self.used = self.used + flow.array_used * dt_s;
         self.accelerator = self.accelerator + flow.accelerator * dt_s;
+        self.host = self.host + flow.host * dt_s;
         self.load = self.load + flow.load * dt_s;
         self.losses = self.losses + flow.losses * dt_s;
         self.stored = self.stored + flow.stored * dt_s;
@@ -224,16 +227,23 @@ impl<'w> Block<'w> {
         for (lane, sky) in skies.iter().enumerate() {
             let of_lane = flow.get(lane);
             let note = self.sites[lane].account(index, row, sky, &of_lane, chip_before.0[lane])?;
-            lit += u32::from(light.0[lane] > 0.0);
-            working += u32::from(note.job.is_some() && of_lane.ran > 0.5);
+            let stands_for = self.world.sites[self.sites[lane].index as usize].stands_for;
+            let units = f64::from(stands_for);
+            lit += stands_for * u32::from(light.0[lane] > 0.0);
+            working += stands_for * u32::from(note.job.is_some() && of_lane.ran > 0.5);
             self.record(lane, row, sky, &of_lane, &note);
             let fleet = &mut self.fleet_row;
-            fleet.used += of_lane.array_used;
-            fleet.load += of_lane.load;
-            fleet.work += note.work.0;
-            fleet.down += note.down.0;
+            fleet.used += units * of_lane.array_used;
+            fleet.load += units * of_lane.load;
+            fleet.work += units * note.work.0;
+            fleet.down += units * note.down.0;
             fleet.charge_min = fleet.charge_min.min(charge.0[lane]);
             fleet.chip_max = fleet.chip_max.max(self.state.chip.0[lane]);
+        }
+        for (lane, site) in self.sites.iter_mut().enumerate() {
+            if site.take_renewed() {
+                self.state.put(lane, &new_state(site.design()));
+            }
         }
         self.fleet_row.steps += 1;
         if self.row_ends(index) {

@@ -14,13 +14,15 @@ pub(crate) fn array_emission(design: &Design) -> f64 {
 /// The constants of one site.
 #[must_use]
 pub fn plant(design: &Design) -> Plant<f64> {
-    let Design { array, battery, power, thermal, compute, .. } = design;
+    let Design { array, battery, power, thermal, compute, supply, .. } = design;
+    let supply = supply.as_ref();
     Plant {
         array_area: array.area.0,
         array_coefficient: array.temperature_coefficient.0,
         array_capacity: array.heat_capacity.0,
         array_emission: array_emission(design),
         array_degradation: array.degradation.0,
+        supply: supply.map_or(0.0, |supply| supply.capacity.0),
         array_regulator: power.array_regulator.0,
         battery_regulator: power.battery_regulator.0,
         distribution: power.distribution.0,
@@ -47,6 +49,8 @@ pub fn plant(design: &Design) -> Plant<f64> {
             * thermal.radiator_area.0
             * f64::from(thermal.radiator_faces),
         bus_emission: STEFAN_BOLTZMANN * thermal.bus_effective_emissivity.0 * thermal.bus_effective_area.0,
+        coolant_conductance: supply.map_or(0.0, |supply| supply.coolant_conductance.0),
+        coolant: supply.map_or(0.0, |supply| supply.coolant.0),
         throttle: compute.throttle_temperature.0,
         shutdown: compute.shutdown_temperature.0,
     }
@@ -67,5 +71,17 @@ pub fn initial_state(design: &Design) -> State<f64> {
         health: battery.health.0,
         array_efficiency: design.array.efficiency.0,
         losses_pending: 0.0,
+    }
+}
+
+/// The state of a new unit that takes over from another.
+#[must_use]
+pub fn new_state(design: &Design) -> State<f64> {
+    let battery = &design.battery;
+    State {
+        stored: battery.energy.0 * battery.state_of_charge.0,
+        health: 1.0,
+        array_efficiency: design.array.efficiency_new.0,
+        ..initial_state(design)
     }
 }

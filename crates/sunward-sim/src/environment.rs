@@ -3,21 +3,22 @@
 //! Positions come on a grid fine enough for eclipses and passes (a minute at most); powers and fluxes are those at the middle of
 //! a step, the share of sunlight is the mean over it with the true edges of the shadow.
 
+use std::f64::consts::FRAC_PI_2;
 use std::sync::Arc;
 
-use sunward_astro::contact::{Contact, EarthTrack, SatelliteId, contacts};
+use sunward_astro::contact::{Contact, EarthTrack, SatelliteId, StationId, contacts};
 use sunward_astro::eclipse::{Eclipse, Occulter, eclipses, sunlit_fraction_of_steps};
-use sunward_astro::ephemeris::{Ephemeris, Grid, Place};
-use sunward_astro::frames::EARTH_EQUATORIAL_RADIUS;
+use sunward_astro::ephemeris::{self, Ephemeris, Grid};
+use sunward_astro::frames::{EARTH_EQUATORIAL_RADIUS, Geodetic, to_earth_fixed};
 use sunward_astro::state::State;
 use sunward_astro::station::Station;
 use sunward_astro::sun::SightingSeries;
 use sunward_astro::time::{Instant, Span};
 use sunward_mission::keys::{Pointing, RadiatorOrientation};
-use sunward_mission::world::{Design, World};
+use sunward_mission::world::{Design, Place, World};
 use sunward_plant::radiation::{DoseRates, RadiationError, RadiationModel};
 use sunward_plant::view::{Facing, Geometry, PlateFlux, Surroundings, plate_flux};
-use sunward_units::{Meters, WattsPerSquareMeter};
+use sunward_units::{Meters, MetersPerSecond, Radians, WattsPerSquareMeter};
 
 use crate::SimError;
 use crate::almanac::Almanac;
@@ -91,10 +92,10 @@ fn fineness(step: Span) -> usize {
     parts.expect("a step of n nanoseconds divides into n parts") as usize
 }
 
-/// The radiation model of every design, `[design]`, for the calendar year it was made in: the belts drift by 0.3 deg a year.
+/// The radiation model of every design in space, `[design]`, for the calendar year it was made in: the belts drift by 0.3 deg a year.
 pub(crate) struct Belts {
     year: f64,
-    models: Vec<RadiationModel>,
+    models: Vec<Option<RadiationModel>>,
 }
 
 impl Belts {
@@ -102,8 +103,11 @@ impl Belts {
     pub(crate) fn new(world: &World, at: Instant) -> Result<Self, SimError> {
         let year = decimal_year(at).floor();
         let model = |(index, design): (usize, &Design)| {
+            if design.supply.is_some() {
+                return Ok(None);
+            }
             let first = world.sites.iter().find(|site| site.design as usize == index);
-            RadiationModel::new(design.shielding, year + 0.5).map_err(|source| SimError::Radiation {
+            RadiationModel::new(design.shielding, year + 0.5).map(Some).map_err(|source| SimError::Radiation {
                 site: first.map_or_else(String::new, |site| site.name.clone()),
                 source,
             })
@@ -127,9 +131,13 @@ pub(crate) fn observe(
     stations: &[Station],
 ) -> Result<SiteSky, SimError> {
     let entry = &world.sites[site as usize];
+    let orbit = match &entry.place {
+        Place::Orbit(orbit) => orbit,
+        Place::Ground(place) => return Ok(indoors(world, window, site, place)),
+    };
     let design = world.design(site as usize);
     let named = |source| SimError::Orbit { site: entry.name.clone(), source };
-    let track = entry.orbit.propagate(window.grid).map_err(named)?;
+    let track = orbit.propagate(window.grid).map_err(named)?;
     let found = eclipses(Occulter::EARTH, &track, &window.sun);
     let mut fine_light = vec![0.0; window.grid.steps()];
     sunlit_fraction_of_steps(Occulter::EARTH, &track, &window.sun, &found, &mut fine_light);
@@ -167,15 +175,57 @@ pub(crate) fn observe(
     }
     sky.passes.sort_by_key(|pass| (pass.rise, pass.station));
     sky.shine(world, design, window, &track);
-    sky.irradiate(&belts.models[entry.design as usize])
-        .map_err(|source| SimError::Radiation { site: entry.name.clone(), source })?;
+    if let Some(model) = &belts.models[entry.design as usize] {
+        sky.irradiate(model).map_err(|source| SimError::Radiation { site: entry.name.clone(), source })?;
+    }
     Ok(sky)
 }
 
+/// A hall during a window: no Sun on its machinery, no dose, and its own fibre all the time. Whether the Sun is up over it still
+/// tells when images are taken.
+fn indoors(world: &World, window: &Window, site: u32, place: &Geodetic) -> SiteSky {
+    let steps = window.steps();
+    let zeros = || vec![0.0; steps];
+    let constant = || place.earth_fixed().map(|component| vec![component.0; steps]);
+    let own = world.sites[site as usize].design;
+    let ends = world.stations.iter().enumerate().filter(|(_, station)| station.fibre_of == Some(own));
+    let passes = ends.map(|(index, _)| Contact {
+        satellite: SatelliteId(site),
+        station: StationId(index as u32),
+        rise: window.start(),
+        culmination: window.start(),
+        set: window.stop(),
+        elevation_max: Radians(FRAC_PI_2),
+    });
+    SiteSky {
+        illumination: vec![1.0; steps],
+        sun_zenith_cosine: (0..steps).map(|step| sun_over(place, window, middle(step, window.fine))).collect(),
+        array_irradiance: zeros(),
+        array_absorbed: zeros(),
+        radiator_absorbed: zeros(),
+        proton_gy_s: zeros(),
+        dose_gy_s: zeros(),
+        fixed_m: constant(),
+        end_m: constant(),
+        passes: passes.collect(),
+        eclipses: Vec::new(),
+    }
+}
+
+/// Cosine of the Sun's zenith angle at a place on the ground.
+fn sun_over(place: &Geodetic, window: &Window, at: ephemeris::Place) -> f64 {
+    let position = window.sun.sighting(at.step).direction.map(Meters);
+    let sun = State { position, velocity: [MetersPerSecond::ZERO; 3] };
+    let sun = to_earth_fixed(&sun, window.grid.at(at)).position;
+    let (latitude, longitude) = (place.latitude.0, place.longitude.0);
+    let up = [latitude.cos() * longitude.cos(), latitude.cos() * longitude.sin(), latitude.sin()];
+    up.iter().zip(sun).map(|(up, sun)| up * sun.0).sum()
+}
+
 /// The middle of a step on the fine grid.
-fn middle(step: usize, fine: usize) -> Place {
+fn middle(step: usize, fine: usize) -> ephemeris::Place {
     let half = fine as f64 / 2.0;
-    Place { step: step * fine + half as usize, share: half.fract() }
+    ephemeris::Place { step: step * fine + half as usize, share: half.fract() }
 }
 
 impl SiteSky {

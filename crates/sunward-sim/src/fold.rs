@@ -9,9 +9,11 @@ use crate::Outcome;
 use crate::block::Block;
 use crate::environment::{SiteSky, Window};
 use crate::job::waiting;
+use crate::money::Books;
 use crate::record::{
     Bound, ContactPass, Event, EventKind, FleetTrack, Header, JobOutcome, JobState, Record, SiteInfo, StationInfo,
 };
+use crate::site::SiteRun;
 use crate::summary::{Balance, Data, Energy, Heat, Radiation, Summary, Work};
 
 /// What a run leaves in memory at its end.
@@ -30,6 +32,7 @@ pub(crate) struct Folder<'w> {
     open: Vec<(u32, u32, usize)>,
     events: Vec<Event>,
     fleet: FleetTrack,
+    books: Option<Books<'w>>,
 }
 
 impl<'w> Folder<'w> {
@@ -41,6 +44,7 @@ impl<'w> Folder<'w> {
             open: Vec::new(),
             events: Vec::new(),
             fleet: FleetTrack::default(),
+            books: Books::open(world),
         }
     }
 
@@ -89,8 +93,11 @@ impl<'w> Folder<'w> {
         self.open = open;
     }
 
-    /// Takes down what the blocks did in the window.
-    pub(crate) fn executed(&mut self, blocks: &mut [Block<'_>]) {
+    /// Takes down what the blocks did in the window that ends at `end`.
+    pub(crate) fn executed(&mut self, end: Instant, blocks: &mut [Block<'_>]) {
+        if let Some(books) = &mut self.books {
+            books.window(end, blocks);
+        }
         let rows = blocks.first().map_or(0, |block| block.fleet.time.len());
         for row in 0..rows {
             self.fold_row(row, blocks);
@@ -148,7 +155,9 @@ impl<'w> Folder<'w> {
             }
         }
         transfers.sort_by_key(|transfer| (transfer.begin, transfer.site, transfer.job));
-        count_jobs(&mut summary.work, &jobs, world.end());
+        count_jobs(&mut summary.work, &jobs, world);
+        let (ledger, money) = self.books.map(|books| books.close(&summary.work)).unzip();
+        summary.money = money;
         let listed = jobs.iter().map(|job| JobOutcome {
             history: Vec::new(),
             loss: Vec::new(),
@@ -166,6 +175,7 @@ impl<'w> Folder<'w> {
             jobs,
             transfers,
             contacts: self.contacts,
+            ledger: ledger.unwrap_or_default(),
         };
         Outcome { record, summary }
     }
@@ -214,25 +224,35 @@ fn site_info(world: &World, index: usize) -> SiteInfo {
         throttle_temperature: design.compute.throttle_temperature,
         state_of_charge_floor: Ratio(1.0 - design.battery.depth_of_discharge_max.0),
         battery: design.battery.energy,
+        stands_for: world.sites[index].stands_for,
     }
+}
+
+fn sites_of<'a, 'w>(run: &'a Run<'w>) -> impl Iterator<Item = &'a SiteRun<'w>> {
+    run.blocks.iter().flat_map(|block| &block.sites)
 }
 
 fn summarize(run: &Run<'_>, contacts: &[ContactPass], header: Header) -> Summary {
     let world = run.world;
-    let site_time = (world.end() - world.start).seconds() * world.sites.len() as f64;
+    let units: f64 = world.sites.iter().map(|site| f64::from(site.stands_for)).sum();
+    let stands_for = |site: u32| f64::from(world.sites[site as usize].stands_for);
+    let site_time = (world.end() - world.start).seconds() * units;
     let lanes = || run.blocks.iter().flat_map(|block| (0..block.sites.len()).map(move |lane| (block, lane)));
     let sum = |of: &dyn Fn(&crate::block::Sums, usize) -> f64| -> f64 {
-        lanes().map(|(block, lane)| of(&block.sums, lane)).sum()
+        lanes().map(|(block, lane)| stands_for(block.sites[lane].index) * of(&block.sums, lane)).sum()
     };
     let extreme = |of: &dyn Fn(&crate::block::Sums, usize) -> f64, pick: fn(f64, f64) -> f64, from: f64| -> f64 {
         lanes().map(|(block, lane)| of(&block.sums, lane)).fold(from, pick)
     };
-    let totals = || run.blocks.iter().flat_map(|block| &block.sites).map(|site| &site.totals);
-    let count = |of: fn(&crate::site::Totals) -> u32| -> u32 { totals().map(of).sum() };
-    let time = |of: fn(&crate::site::Totals) -> f64| Seconds(totals().map(of).sum());
+    let totals = || {
+        let sites = run.blocks.iter().flat_map(|block| &block.sites);
+        sites.map(|site| (world.sites[site.index as usize].stands_for, &site.totals))
+    };
+    let count = |of: fn(&crate::site::Totals) -> u32| -> u32 { totals().map(|(units, t)| units * of(t)).sum() };
+    let time = |of: fn(&crate::site::Totals) -> f64| Seconds(totals().map(|(units, t)| f64::from(units) * of(t)).sum());
 
-    let computed: Flops = totals().map(|t| t.work).sum();
-    let lost: Flops = totals().map(|t| t.work_lost).sum();
+    let computed: Flops = totals().map(|(units, t)| t.work * f64::from(units)).sum();
+    let lost: Flops = totals().map(|(units, t)| t.work_lost * f64::from(units)).sum();
     let used = Joules(sum(&|sums, lane| sums.used.0[lane]));
     let accelerator = Joules(sum(&|sums, lane| sums.accelerator.0[lane]));
     let working = time(|t| t.working_s);
@@ -243,9 +263,10 @@ fn summarize(run: &Run<'_>, contacts: &[ContactPass], header: Header) -> Summary
         clock_mean: Ratio(if working.0 > 0.0 { time(|t| t.clock_s) / working } else { 0.0 }),
         ..Work::default()
     };
-    let cycles: f64 =
-        lanes().map(|(block, lane)| block.sums.throughput.0[lane] / (2.0 * block.energy_new(lane))).sum::<f64>()
-            / world.sites.len() as f64;
+    let mean = |of: &dyn Fn(&Block<'_>, usize) -> f64| -> f64 {
+        lanes().map(|(block, lane)| stands_for(block.sites[lane].index) * of(block, lane)).sum::<f64>() / units
+    };
+    let cycles = mean(&|block, lane| block.sums.throughput.0[lane] / (2.0 * block.energy_new(lane)));
     let energy = Energy {
         available: Joules(sum(&|sums, lane| sums.available.0[lane])),
         generated: used,
@@ -255,9 +276,7 @@ fn summarize(run: &Run<'_>, contacts: &[ContactPass], header: Header) -> Summary
         stored: Joules(sum(&|sums, lane| sums.stored.0[lane])),
         state_of_charge_min: Ratio(extreme(&|sums, lane| sums.charge_min.0[lane], f64::min, f64::INFINITY)),
         cycles,
-        battery_health: Ratio(
-            lanes().map(|(block, lane)| block.state.health.0[lane]).sum::<f64>() / world.sites.len() as f64,
-        ),
+        battery_health: Ratio(mean(&|block, lane| block.state.health.0[lane])),
         eclipse: Ratio(sum(&|sums, lane| sums.dark_s.0[lane]) / site_time.0),
         per_work: (work.computed.0 > 0.0).then(|| Joules(used.0 / work.computed.0)),
     };
@@ -270,17 +289,18 @@ fn summarize(run: &Run<'_>, contacts: &[ContactPass], header: Header) -> Summary
         absorbed: Joules(sum(&|sums, lane| sums.absorbed.0[lane])),
         throttled: Ratio(if working.0 > 0.0 { time(|t| t.throttled_s) / working } else { 0.0 }),
     };
+    let copies = |contact: &ContactPass| world.sites[contact.site as usize].stands_for;
     let data = Data {
-        contacts: contacts.len() as u32,
-        contacts_used: contacts.iter().filter(|contact| contact.used).count() as u32,
-        contact_time: contacts.iter().map(|contact| (contact.set - contact.rise).seconds()).sum(),
-        up: contacts.iter().map(|contact| contact.up).sum(),
-        down: contacts.iter().map(|contact| contact.down).sum(),
-        waiting: run.blocks.iter().flat_map(|block| &block.sites).map(|site| site.down.remaining()).sum(),
-        dropped: totals().map(|t| t.dropped).sum(),
+        contacts: contacts.iter().map(copies).sum(),
+        contacts_used: contacts.iter().filter(|contact| contact.used).map(copies).sum(),
+        contact_time: contacts.iter().map(|c| (c.set - c.rise).seconds() * stands_for(c.site)).sum(),
+        up: contacts.iter().map(|contact| contact.up * stands_for(contact.site)).sum(),
+        down: contacts.iter().map(|contact| contact.down * stands_for(contact.site)).sum(),
+        waiting: sites_of(run).map(|site| site.down.remaining() * stands_for(site.index)).sum(),
+        dropped: totals().map(|(units, t)| t.dropped * f64::from(units)).sum(),
     };
     let radiation = Radiation {
-        dose: totals().map(|t| t.dose).sum::<Grays>() / world.sites.len() as f64,
+        dose: totals().map(|(units, t)| t.dose * f64::from(units)).sum::<Grays>() / units,
         silent_corruptions: count(|t| t.silent_corruptions),
         memory_errors: count(|t| t.memory_errors),
         interrupts: count(|t| t.interrupts),
@@ -289,20 +309,25 @@ fn summarize(run: &Run<'_>, contacts: &[ContactPass], header: Header) -> Summary
         reboot_time: time(|t| t.reboot_s),
     };
     let share = |bound: Bound| {
-        let held: f64 = totals().map(|t| t.bound_s[bound as usize]).sum();
+        let held: f64 = totals().map(|(units, t)| f64::from(units) * t.bound_s[bound as usize]).sum();
         (bound.word().to_owned(), Ratio(held / site_time.0))
     };
     let worst = |of: fn(&crate::block::Sums) -> f64| run.blocks.iter().map(|block| of(&block.sums)).fold(0.0, f64::max);
     Summary {
         header,
         duration: (world.end() - world.start).seconds(),
-        sites: world.sites.len() as u32,
-        launched: world.sites.iter().map(|site| world.designs[site.design as usize].dry_mass).sum(),
+        sites: units as u32,
+        launched: world
+            .sites
+            .iter()
+            .map(|site| world.designs[site.design as usize].dry_mass * f64::from(site.stands_for))
+            .sum(),
         work,
         energy,
         heat,
         data,
         radiation,
+        money: None,
         bound: Bound::ALL.map(share).to_vec(),
         balance: Balance { energy: worst(|s| s.energy_residual), heat: worst(|s| s.heat_residual) },
         jobs: Vec::new(),
@@ -310,25 +335,32 @@ fn summarize(run: &Run<'_>, contacts: &[ContactPass], header: Header) -> Summary
     }
 }
 
-fn count_jobs(work: &mut Work, jobs: &[JobOutcome], end: Instant) {
-    for job in jobs {
+fn count_jobs(work: &mut Work, jobs: &[JobOutcome], world: &World) {
+    let end = world.end();
+    for (job, declared) in jobs.iter().zip(&world.jobs) {
+        // A copy that a unit does is done by every unit it stands for.
+        let copies = match (declared.each, job.site) {
+            (true, Some(site)) => world.sites[site as usize].stands_for,
+            _ => 1,
+        };
+        let of_all = f64::from(copies);
         match job.state {
-            JobState::Delivered => work.jobs_delivered += 1,
-            JobState::Computed => work.jobs_computed += 1,
-            JobState::Running => work.jobs_running += 1,
-            JobState::Waiting => work.jobs_waiting += 1,
+            JobState::Delivered => work.jobs_delivered += copies,
+            JobState::Computed => work.jobs_computed += copies,
+            JobState::Running => work.jobs_running += copies,
+            JobState::Waiting => work.jobs_waiting += copies,
         }
         if job.units > 0.0 {
-            work.delivered += job.work * (job.units_delivered / job.units).min(1.0);
+            work.delivered += job.work * (of_all * (job.units_delivered / job.units).min(1.0));
         }
         match job.kind.as_str() {
-            "training" => work.tokens += job.units,
-            "serving" => work.requests += job.units_delivered,
-            _ => work.images += job.units_delivered,
+            "training" => work.tokens += of_all * job.units,
+            "serving" => work.requests += of_all * job.units_delivered,
+            _ => work.images += of_all * job.units_delivered,
         }
         let missed = |deadline: Instant| deadline <= end && job.delivered.is_none_or(|at| at > deadline);
         if job.unit == "tokens" && job.deadline.is_some_and(missed) {
-            work.deadlines_missed += 1;
+            work.deadlines_missed += copies;
         }
     }
 }

@@ -12,6 +12,7 @@ mod environment;
 mod fold;
 mod job;
 mod latency;
+mod money;
 mod plan;
 pub mod plant;
 pub mod record;

@@ -43,9 +43,12 @@ pub(crate) fn place_jobs(
     for index in open {
         let job = &world.jobs[index as usize];
         let holds = |site: usize, base: u32| arriving[site].contains(&base) || sites[site].has(base);
-        let eligible = |site: usize| {
-            job.site.is_none_or(|wanted| wanted as usize == site) && job.after.is_none_or(|base| holds(site, base))
+        // One job is done once: it cannot be on a site that stands for several.
+        let allowed = |site: usize| match job.site {
+            Some(wanted) => wanted as usize == site,
+            None => world.sites[site].stands_for == 1,
         };
+        let eligible = |site: usize| allowed(site) && job.after.is_none_or(|base| holds(site, base));
         let finish = |site: usize| Some((backlog[site] + job_time(world, job, sites[site])?, site));
         let best =
             (0..sites.len()).filter(|&site| eligible(site)).filter_map(finish).min_by(|a, b| a.0.total_cmp(&b.0));
@@ -233,7 +236,8 @@ impl<'a> Forecast<'a> {
         let mut store = self.store;
         for sky in skies {
             for (&irradiance, &absorbed) in sky.array_irradiance.iter().zip(&sky.array_absorbed) {
-                let load = if in_shadow || irradiance > 0.0 { working } else { resting };
+                let lit = irradiance > 0.0 || self.design.supply.is_some();
+                let load = if in_shadow || lit { working } else { resting };
                 let step = self.network.settle(self.array(irradiance, absorbed), &store, load, dt_s);
                 store.energy += step.stored * dt_s;
                 // Below the floor at the start is no fault of the plan; falling further is.
@@ -247,6 +251,9 @@ impl<'a> Forecast<'a> {
 
     /// Array output with the cells at the temperature at which they radiate what they absorb and do not convert.
     fn array(&self, irradiance: f64, absorbed: f64) -> f64 {
+        if let Some(supply) = &self.design.supply {
+            return supply.capacity.0;
+        }
         let array = &self.design.array;
         let converted = irradiance * array.area.0 * self.efficiency;
         let temperature = ((absorbed - converted).max(0.0) / self.emission).sqrt().sqrt();

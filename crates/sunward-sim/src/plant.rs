@@ -51,7 +51,9 @@ lanes_struct! {
         array_emission,
         /// Share of the array's output lost per second.
         array_degradation,
-        /// Array regulator efficiency.
+        /// Power that a grid or a plant on site can give, W; 0 in space.
+        supply,
+        /// Efficiency from array or supply to the bus.
         array_regulator,
         /// Battery regulator efficiency, each way.
         battery_regulator,
@@ -97,6 +99,10 @@ lanes_struct! {
         radiator_emission,
         /// Bus emission, W/K4.
         bus_emission,
+        /// Conductance from the radiator to the coolant of a hall, W/K; 0 in space.
+        coolant_conductance,
+        /// Temperature of that coolant, K.
+        coolant,
         /// Chip temperature the governor holds, K.
         throttle,
         /// Chip temperature at which the part switches off, K.
@@ -179,14 +185,16 @@ lanes_struct! {
 lanes_struct! {
     /// What came of a step; powers are means over it, W.
     Flow {
-        /// What the array could give.
+        /// What array and supply could give.
         array_available,
-        /// What was drawn from it.
+        /// What was drawn from them.
         array_used,
         /// Delivered to all loads.
         load,
         /// Of which to accelerators.
         accelerator,
+        /// Of which to their host.
+        host,
         /// Essential load that could not be fed.
         shed,
         /// Losses of conversion and storage.
@@ -248,6 +256,8 @@ impl<T: Real> Plant<T> {
             bus_to_radiator: self.bus_to_radiator,
             radiator_emission: self.radiator_emission,
             bus_emission: self.bus_emission,
+            coolant_conductance: self.coolant_conductance,
+            coolant: self.coolant,
         }
     }
 }
@@ -290,13 +300,14 @@ pub fn step<T: Real>(
     let (zero, one) = (T::splat(0.0), T::splat(1.0));
     let network = plant.power_network(state);
     let store = plant.store(state);
-    let array_available = array_output(
+    let from_sun = array_output(
         sky.array_irradiance,
         plant.array_area,
         state.array_efficiency,
         plant.array_coefficient,
         state.array,
     );
+    let array_available = from_sun + plant.supply;
 
     let heater = state.bus.if_less(plant.heater_setpoint, plant.heater_power, zero);
     let essential = plant.bus_load + heater + command.transmitter_draw;
@@ -339,11 +350,14 @@ pub fn step<T: Real>(
     let held = state.stored + settled.stored * dt_s;
     let stored = held.min(plant.battery_energy * health).positive();
     let lost_with_capacity = (held - stored) / dt_s;
+    // The Sun is used before the supply; what is drawn from the array leaves it cooler.
+    let converted =
+        plant.supply.if_less(T::splat(f64::MIN_POSITIVE), settled.array_used, settled.array_used.min(from_sun));
     let array = heat::advance_panel(
         plant.array_capacity,
         plant.array_emission,
         state.array,
-        sky.array_absorbed - settled.array_used,
+        sky.array_absorbed - converted,
         dt_s,
     );
 
@@ -363,6 +377,7 @@ pub fn step<T: Real>(
         array_used: settled.array_used,
         load,
         accelerator: chip_power,
+        host,
         shed: essential - essential_fed,
         losses: settled.losses + lost_with_capacity,
         stored: (stored - state.stored) / dt_s,

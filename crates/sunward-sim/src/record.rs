@@ -9,7 +9,7 @@ use std::ops::Add;
 use serde::Serialize;
 use sunward_astro::time::{Instant, Span};
 use sunward_units::{
-    Bits, BitsPerSecond, Flops, FlopsPerSecond, Grays, Joules, Kelvin, Meters, Radians, Ratio, Seconds, Watts,
+    Bits, BitsPerSecond, Flops, FlopsPerSecond, Grays, Joules, Kelvin, Meters, Radians, Ratio, Seconds, Usd, Watts,
 };
 
 /// The whole outcome of one run.
@@ -33,6 +33,21 @@ pub struct Record {
     pub transfers: Vec<Transfer>,
     /// Every pass of a site over a station, used or not.
     pub contacts: Vec<ContactPass>,
+    /// Everything that was paid and earned, in the order in which it was entered; empty where no ledger is kept.
+    pub ledger: Vec<Payment>,
+}
+
+/// A line of the ledger.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Payment {
+    /// When it fell due.
+    pub time: Instant,
+    /// What for: the name of its category.
+    pub category: &'static str,
+    /// How much; revenue too is positive.
+    pub amount: Usd,
+    /// Why, and how much of what at which price.
+    pub cause: String,
 }
 
 /// What must be equal for two runs to give the same bytes, and when the run took place in mission time.
@@ -80,6 +95,8 @@ pub struct SiteInfo {
     pub state_of_charge_floor: Ratio,
     /// Battery energy when new.
     pub battery: Joules,
+    /// How many units it stands for, itself included.
+    pub stands_for: u32,
 }
 
 /// What kept a site from doing more work during a step.
@@ -245,6 +262,8 @@ pub enum EventKind {
     Rollback,
     /// An accelerator failed for good.
     PermanentFault,
+    /// A failed accelerator was swapped, or a unit was replaced by a new one.
+    Replaced,
     /// A text or measurement came down.
     Sample,
 }

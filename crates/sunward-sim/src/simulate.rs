@@ -77,7 +77,9 @@ pub fn simulate_with(
     factory: &PayloadFactory<'_>,
     observer: &mut dyn FnMut(&Status) -> Control,
 ) -> Result<Outcome, SimError> {
-    let stations: Vec<Station> = world.stations.iter().map(|station| station.mast).collect();
+    // The ends of fibres come last and see no satellite.
+    let antennas = world.stations.iter().take_while(|station| station.fibre_of.is_none());
+    let stations: Vec<Station> = antennas.map(|station| station.mast).collect();
     let mut blocks: Vec<Block<'_>> =
         (0..world.sites.len()).step_by(WIDTH).map(|first| Block::new(world, first as u32)).collect();
     let mut placed = vec![false; world.jobs.len()];
@@ -93,7 +95,7 @@ pub fn simulate_with(
         let blueprint = plan(world, &blocks, &window, &skies, next, &mut placed);
         folder.window(&window, &skies);
         execute(&mut blocks, &blueprint, &skies, factory)?;
-        folder.executed(&mut blocks);
+        folder.executed(world.instant(end), &mut blocks);
         begin = end;
         if observer(&status(world, &blocks, begin)) == Control::Stop {
             return Err(SimError::Interrupted { time: world.instant(begin) });

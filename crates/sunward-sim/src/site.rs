@@ -44,6 +44,28 @@ pub(crate) struct Totals {
     pub(crate) reboot_s: f64,
     pub(crate) dropped: Bits,
     pub(crate) made_bits: u128,
+    /// Time of accelerators at work.
+    pub(crate) accelerator_s: f64,
+    /// Antenna time booked.
+    pub(crate) antenna_s: f64,
+}
+
+/// Something bought for a site while it ran.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Bought {
+    pub(crate) at: Instant,
+    pub(crate) what: Goods,
+    /// Whether it was due to age, not to a failure.
+    pub(crate) aged: bool,
+}
+
+/// What is bought to replace what failed or wore out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Goods {
+    /// So many accelerators.
+    Accelerators(u32),
+    /// A unit with all its accelerators.
+    Unit,
 }
 
 /// What a site did in a step, for the record.
@@ -83,8 +105,20 @@ pub(crate) struct SiteRun<'w> {
     power_cap_w: f64,
     work_in_shadow: bool,
     blocked_until: Instant,
+    /// Failures to come, latest first.
     failures: Vec<Instant>,
+    /// Failures drawn so far.
+    lives: u64,
+    /// Accelerators on their way that take the place of failed ones, latest first.
+    swaps: Vec<Instant>,
+    /// When a unit arrives that takes the place of this one.
+    successor: Option<Instant>,
+    /// When unit and accelerators are worn out next.
+    worn_out: Option<Instant>,
     working: u32,
+    pub(crate) bought: Vec<Bought>,
+    /// Whether a new unit took over in the last step.
+    renewed: bool,
     active: Vec<Active>,
     note: StepNote,
     shedding: bool,
@@ -120,8 +154,14 @@ impl<'w> SiteRun<'w> {
             power_cap_w: 0.0,
             work_in_shadow: true,
             blocked_until: world.start,
-            failures: failures(world, index, compute),
+            failures: failures(world, index, compute, 0, world.start),
+            lives: u64::from(compute.count),
+            swaps: Vec::new(),
+            successor: None,
+            worn_out: accelerator_life(design).map(|life| world.start + Span::from_seconds(life)),
             working: compute.count,
+            bought: Vec::new(),
+            renewed: false,
             active: Vec::new(),
             note: StepNote { bound: Bound::Demand, job: None, work: Flops::ZERO, down: Bits::ZERO, up: Bits::ZERO },
             shedding: false,
@@ -357,7 +397,8 @@ impl<'w> SiteRun<'w> {
         let range = sky.range_to(&self.world.stations[slot.station as usize].mast, row);
         let link = &self.links[slot.station as usize];
         let opening = |rate| Opening { begin, end, range: Meters(range), rate };
-        let down_opening = opening(link.down.rate(Meters(range)));
+        let [down_rate, up_rate] = link.rates(Meters(range));
+        let down_opening = opening(down_rate);
         if down_opening.rate.0 <= 0.0 {
             return 0.0;
         }
@@ -366,7 +407,7 @@ impl<'w> SiteRun<'w> {
             self.transfers.push(transfer(&arrival, self.index, slot.station, Direction::Down));
             self.landed(arrival.item, Some(Landing { end: arrival.end, light: arrival.light }));
         }
-        let (up, arrivals) = self.up.carry(&opening(link.up.rate(Meters(range))));
+        let (up, arrivals) = self.up.carry(&opening(up_rate));
         for arrival in arrivals {
             self.transfers.push(transfer(&arrival, self.index, slot.station, Direction::Up));
             self.boarded(arrival.item, arrival.end, arrival.light);
@@ -374,6 +415,9 @@ impl<'w> SiteRun<'w> {
         self.note.down += down;
         self.note.up += up;
         self.pass_bits.push((slot.pass, down, up));
+        if let Links::Radio { .. } = link {
+            self.totals.antenna_s += (end - begin).seconds().0;
+        }
         (down / down_opening.rate).0
     }
 
@@ -440,8 +484,74 @@ impl<'w> SiteRun<'w> {
             first = first.or(Some(at));
             let detail = format!("{} of {} accelerators left", self.working, self.design.compute.count);
             self.events.push(event(at, self.index, EventKind::PermanentFault, None, detail));
+            self.order(at);
         }
         first
+    }
+
+    /// Orders what takes the place of an accelerator that failed at `at`, if anything does.
+    fn order(&mut self, at: Instant) {
+        let Some(replacement) = self.design.cost.as_ref().and_then(|cost| cost.replacement) else { return };
+        let arrives = at + Span::from_seconds(replacement.delay);
+        if self.design.supply.is_some() {
+            let place = self.swaps.partition_point(|other| *other >= arrives);
+            self.swaps.insert(place, arrives);
+        } else if f64::from(self.working) < replacement.below.0 * f64::from(self.design.compute.count) {
+            self.successor = self.successor.or(Some(arrives));
+        }
+    }
+
+    /// Puts to work what arrives before `end`: swapped accelerators, a new unit, new accelerators for worn-out ones.
+    fn renew(&mut self, end: Instant) {
+        while let Some(at) = self.swaps.pop_if(|at| *at <= end) {
+            self.working += 1;
+            self.draw_failures(1, at);
+            self.buy(at, Goods::Accelerators(1), false);
+        }
+        if let Some(at) = self.successor.take_if(|at| *at <= end) {
+            self.replace_all(at, Goods::Unit, false);
+        }
+        if let (Some(at), Some(life)) = (self.worn_out.filter(|at| *at <= end), accelerator_life(self.design)) {
+            let all = Goods::Accelerators(self.design.compute.count);
+            self.replace_all(at, if self.design.supply.is_some() { all } else { Goods::Unit }, true);
+            self.worn_out = Some(at + Span::from_seconds(life));
+        }
+    }
+
+    /// Every accelerator is new; in space the whole unit is.
+    fn replace_all(&mut self, at: Instant, what: Goods, aged: bool) {
+        self.working = self.design.compute.count;
+        self.failures.clear();
+        self.swaps.clear();
+        self.successor = None;
+        self.draw_failures(self.working, at);
+        self.renewed = what == Goods::Unit;
+        if let (Goods::Unit, Some(life)) = (what, accelerator_life(self.design)) {
+            self.worn_out = Some(at + Span::from_seconds(life));
+        }
+        self.buy(at, what, aged);
+    }
+
+    fn draw_failures(&mut self, count: u32, from: Instant) {
+        let compute = Compute { count, ..self.design.compute.clone() };
+        self.failures.extend(failures(self.world, self.index, &compute, self.lives, from));
+        self.failures.sort_by(|a, b| b.cmp(a));
+        self.lives += u64::from(count);
+    }
+
+    fn buy(&mut self, at: Instant, what: Goods, aged: bool) {
+        let why = if aged { "worn out" } else { "failed" };
+        let detail = match what {
+            Goods::Accelerators(count) => format!("{count} accelerators for {why} ones"),
+            Goods::Unit => format!("a new unit for a {why} one"),
+        };
+        self.events.push(event(at, self.index, EventKind::Replaced, None, detail));
+        self.bought.push(Bought { at, what, aged });
+    }
+
+    /// Whether a new unit took over in the last step; asked once.
+    pub(crate) fn take_renewed(&mut self) -> bool {
+        std::mem::take(&mut self.renewed)
     }
 
     /// Books what the plant did in step `step` and what struck the site. Returns the step's note.
@@ -460,6 +570,7 @@ impl<'w> SiteRun<'w> {
         let running = !self.active.is_empty() && flow.ran > 0.5;
         let strikes = if running { self.strikes(step, row, sky, dt) } else { Vec::new() };
         let failed = self.fail(begin + self.world.step);
+        self.renew(begin + self.world.step);
         let busy: f64 = self.active.iter().map(|active| active.share).sum();
         if !self.active.is_empty() {
             self.note.bound = held_by(flow, self.too_hot, busy);
@@ -480,6 +591,7 @@ impl<'w> SiteRun<'w> {
         }
         if running {
             self.totals.working_s += busy * flow.duty * dt.0;
+            self.totals.accelerator_s += self.accelerators_busy() * flow.duty * dt.0;
             self.totals.clock_s += busy * flow.clock * flow.duty * dt.0;
             self.totals.throttled_s += if note.bound == Bound::Heat { busy * flow.duty * dt.0 } else { 0.0 };
         }
@@ -638,6 +750,13 @@ impl<'w> SiteRun<'w> {
         self.active.iter().map(used).max().unwrap_or(0)
     }
 
+    /// Accelerators at work, each job's by its share of the step.
+    fn accelerators_busy(&self) -> f64 {
+        let used =
+            |active: &Active| accelerators(&self.world.jobs[self.jobs[active.slot].index as usize], self.working);
+        self.active.iter().map(|active| active.share * f64::from(used(active))).sum()
+    }
+
     /// Reboots and roll-backs that follow from strikes.
     fn suffer(&mut self, strikes: &[(Instant, Strike, u64)]) -> Result<(), PayloadError> {
         for &(at, kind, _) in strikes {
@@ -757,18 +876,24 @@ pub(crate) fn rank(world: &World, index: u32) -> (std::cmp::Reverse<u8>, i64, In
     (std::cmp::Reverse(job.priority), job.deadline.map_or(i64::MAX, |deadline| deadline.0), job.release, index)
 }
 
-/// Instants at which a site's accelerators fail for good within the run, latest first.
-fn failures(world: &World, site: u32, compute: &Compute) -> Vec<Instant> {
+/// Instants at which a site's accelerators, put to work at `from`, fail for good within the run, latest first; `lives` were drawn before.
+fn failures(world: &World, site: u32, compute: &Compute, lives: u64, from: Instant) -> Vec<Instant> {
     let stream = Stream::new(world.seed, site, Purpose::Fault);
-    let run = (world.end() - world.start).seconds();
+    let run = (world.end() - from).seconds();
     let age = |part: u32| {
-        fault_age(&stream, u64::from(part), compute.failure_rate)
+        fault_age(&stream, lives + u64::from(part), compute.failure_rate)
             .expect("a catalog's hazard is finite and not negative")
     };
     let ages = (0..compute.count).filter_map(age).filter(|&age| age < run);
-    let mut all: Vec<Instant> = ages.map(|age| world.start + Span::from_seconds(age)).collect();
+    let mut all: Vec<Instant> = ages.map(|age| from + Span::from_seconds(age)).collect();
     all.sort_by(|a, b| b.cmp(a));
     all
+}
+
+/// How long accelerators last before they are replaced, where a ledger is kept: a satellite goes with what wears out first.
+fn accelerator_life(design: &Design) -> Option<Seconds> {
+    let cost = design.cost.as_ref()?;
+    Some(if design.supply.is_some() { cost.accelerator_life } else { cost.life.min(cost.accelerator_life) })
 }
 
 /// What held the work back; `busy` is the share of the step for which there was work at hand.

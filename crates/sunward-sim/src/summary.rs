@@ -1,7 +1,7 @@
 //! The numbers people compare, folded from a [`Record`](crate::record::Record) and the run's running totals.
 
 use serde::Serialize;
-use sunward_units::{Bits, Flops, Grays, Joules, Kelvin, Kilograms, Ratio, Seconds};
+use sunward_units::{Bits, Flops, Grays, Joules, Kelvin, Kilograms, Ratio, Seconds, Usd};
 
 use crate::record::{Header, JobOutcome};
 
@@ -12,7 +12,7 @@ pub struct Summary {
     pub header: Header,
     /// Mission time flown.
     pub duration: Seconds,
-    /// Number of sites.
+    /// Number of units, those that others stand for included.
     pub sites: u32,
     /// Mass of all sites as launched.
     pub launched: Kilograms,
@@ -26,6 +26,8 @@ pub struct Summary {
     pub data: Data,
     /// Dose and what it did.
     pub radiation: Radiation,
+    /// What it cost; `None` where no ledger is kept.
+    pub money: Option<Money>,
     /// What bound the work, as shares of site-time that sum to 1, in the order of `Bound::ALL`.
     pub bound: Vec<(String, Ratio)>,
     /// Relative residuals of the balances asserted every step (largest seen).
@@ -149,6 +151,54 @@ pub struct Radiation {
     pub rollbacks: u32,
     /// Time lost to reboots.
     pub reboot_time: Seconds,
+}
+
+/// Money, over all units. All of it is of one price year.
+///
+/// What a unit of work costs is the cost of the time flown over what was made in it: the price of each lasting part spread over its own
+/// life by the capital recovery factor, and what was paid to run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Money {
+    /// Year of whose money it is.
+    pub price_year: u32,
+    /// Real discount rate a year.
+    pub discount_rate: Ratio,
+    /// Paid to build.
+    pub capital: Usd,
+    /// Paid to run.
+    pub operating: Usd,
+    /// Earned.
+    pub revenue: Usd,
+    /// Revenue less all that was paid, discounted to the start; no residual value.
+    pub net_present_value: Usd,
+    /// Paid, by category.
+    pub paid: Vec<(String, Usd)>,
+    /// Cost of the time flown, by category.
+    pub of_time_flown: Vec<(String, Usd)>,
+    /// Cost of the time flown.
+    pub levelized: Usd,
+    /// Energy that reached the computers.
+    pub energy: Joules,
+    /// Accelerators times the time they worked.
+    pub accelerator_time: Seconds,
+    /// Cost per megawatt-hour that reached the computers.
+    pub usd_per_mwh: Option<f64>,
+    /// The same without the price of the accelerators: what it costs to feed, cool and house them.
+    pub usd_per_mwh_without_accelerators: Option<f64>,
+    /// Cost per 10^15 FLOP/s of useful work kept up for a day.
+    pub usd_per_pflop_day: Option<f64>,
+    /// Cost per hour of one accelerator at work.
+    pub usd_per_gpu_hour: Option<f64>,
+    /// Cost per million tokens trained.
+    pub usd_per_mtoken: Option<f64>,
+    /// Cost per image delivered.
+    pub usd_per_image: Option<f64>,
+    /// Cost per request answered.
+    pub usd_per_request: Option<f64>,
+    /// Carbon dioxide of electricity, fuel and launches; making the hardware left out.
+    pub carbon: Kilograms,
+    /// Water evaporated, a litre taken as a kilogram.
+    pub water: Kilograms,
 }
 
 /// Largest relative residuals of the balances; data is counted in whole bits and closes exactly.

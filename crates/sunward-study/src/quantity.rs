@@ -1,8 +1,8 @@
 //! Text of any quantity to SI and back, by the name of its dimension, which is all that a mission's key tells.
 
 use sunward_catalog::{
-    JoulesPerKelvinSquareMeter, JoulesPerKilogram, KilogramsPerJoule, UsdPerSecond, UsdPerWatt, UsdPerWattSecond,
-    WattsPerKilogram,
+    JoulesPerKelvinSquareMeter, JoulesPerKilogram, KilogramsPerJoule, KilogramsPerSecond, UsdPerSecond, UsdPerWatt,
+    UsdPerWattSecond, WattsPerKilogram,
 };
 use sunward_units::*;
 
@@ -54,6 +54,7 @@ const SCALES: &[Scale] = scales!(
     Kelvin,
     Kilograms,
     KilogramsPerJoule,
+    KilogramsPerSecond,
     KilogramsPerSquareMeter,
     Meters,
     MetersPerSecond,

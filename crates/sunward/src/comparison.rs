@@ -56,7 +56,24 @@ impl SideBySide<'_> {
         for row in self.rows() {
             table.add_row(row);
         }
-        right_aligned(table)
+        self.verdict().into_iter().fold(right_aligned(table), |text, line| text + "\n" + &line)
+    }
+
+    /// How many times cheaper the first of two missions is, in words: what claims of "ten times" are held against.
+    fn verdict(&self) -> Vec<String> {
+        let [first, second] = self.names else { return Vec::new() };
+        let told = [
+            ("money.usd_per_mwh_without_accelerators", "A MWh fed to the computers, their price left out,"),
+            ("money.usd_per_pflop_day", "A PFLOP-day, computers included,"),
+        ];
+        let line = |(metric, what): (&str, &str)| {
+            let index = self.metrics.iter().position(|name| name == metric)?;
+            let (a, b) = (self.columns[0][index]?, self.columns[1][index]?);
+            let (times, word) = if a <= b { (b / a, "cheaper") } else { (a / b, "dearer") };
+            let [a, b, times] = [a, b, times].map(|number| significant(number, 3));
+            Some(format!("{what} costs {a} USD by {first} and {b} USD by {second}: {times} times {word}."))
+        };
+        told.into_iter().filter_map(line).collect()
     }
 
     pub(crate) fn json(&self) -> Json {
@@ -92,7 +109,7 @@ impl SideBySide<'_> {
     }
 
     fn page(&self) -> Result<String, Failure> {
-        let lead = format!("{} side by side.", self.names.join(", "));
+        let lead = format!("{} side by side. {}", self.names.join(", "), self.verdict().join(" "));
         let note = "Each was flown once as it is, with modelled work; no value was drawn.";
         let mut page = Page::new("Comparison", &lead, note);
         let headings = self.headings();

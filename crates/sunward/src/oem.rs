@@ -7,7 +7,7 @@ use sunward::World;
 use sunward_astro::contact::EarthTrack;
 use sunward_astro::ephemeris::{Ephemeris, Grid};
 use sunward_astro::oem::{OemFrame, OemHeader, write_oem};
-use sunward_mission::world::{Orbit, Site};
+use sunward_mission::world::{Orbit, Place, Site};
 
 use crate::Failure;
 use crate::input::{text, world};
@@ -39,15 +39,20 @@ enum OemCommandError {
     UnknownSite { name: String, names: String },
     #[error("the mission has {count} satellites; name one with --site")]
     WhichSite { count: usize },
+    #[error("{name:?} stands on the ground; an ephemeris message tells of a satellite")]
+    OnTheGround { name: String },
 }
 
 pub(crate) fn oem(options: &Options) -> Result<(), Failure> {
     let text = text(&options.mission)?;
     let world = world(&options.mission, &text).map_err(|faults| Failure::Input(faults.into()))?;
     let site = site(&world, options.site.as_deref())?;
+    let Place::Orbit(orbit) = &site.place else {
+        return Err(Failure::input(OemCommandError::OnTheGround { name: site.name.clone() }));
+    };
     let grid = Grid::new(world.start, world.step, world.steps as usize + 1).map_err(Failure::input)?;
-    let track = site.orbit.propagate(grid).map_err(Failure::input)?;
-    println!("{}", message(&world, site, &track, options.frame)?);
+    let track = orbit.propagate(grid).map_err(Failure::input)?;
+    println!("{}", message(&world, site, orbit, &track, options.frame)?);
     Ok(())
 }
 
@@ -63,8 +68,8 @@ fn site<'w>(world: &'w World, name: Option<&str>) -> Result<&'w Site, Failure> {
 }
 
 /// The message; its creation date is the start of the mission, so that the same mission gives the same bytes.
-fn message(world: &World, site: &Site, track: &Ephemeris, frame: Frame) -> Result<String, Failure> {
-    let designator = match &site.orbit {
+fn message(world: &World, site: &Site, orbit: &Orbit, track: &Ephemeris, frame: Frame) -> Result<String, Failure> {
+    let designator = match orbit {
         Orbit::Sgp4(elements) => elements.designator.clone(),
         Orbit::Mean(_) => None,
     };

@@ -30,6 +30,26 @@ pub(crate) const METRICS: [&str; 12] = [
     "heat.throttled",
     "radiation.dose",
 ];
+/// Metrics shown with them where every mission keeps a ledger.
+const MONEY: [&str; 17] = [
+    "money.capital",
+    "money.operating",
+    "money.levelized",
+    "money.of_time_flown.satellites",
+    "money.of_time_flown.launch",
+    "money.of_time_flown.building",
+    "money.of_time_flown.compute",
+    "money.of_time_flown.electricity",
+    "money.of_time_flown.replacement",
+    "money.usd_per_mwh",
+    "money.usd_per_mwh_without_accelerators",
+    "money.usd_per_pflop_day",
+    "money.usd_per_gpu_hour",
+    "money.usd_per_mtoken",
+    "money.net_present_value",
+    "money.carbon",
+    "money.water",
+];
 /// Runs of a study's shard: what a kill loses at most, for each thread.
 const SHARD_RUNS: usize = 32;
 
@@ -110,10 +130,18 @@ pub(crate) fn compare(options: &CompareOptions) -> Result<(), Failure> {
         return side_by_side::compare(&options.side_by_side, options.json);
     }
     options.side_by_side.for_missions()?;
-    let defaults = METRICS.map(str::to_owned).to_vec();
-    let metrics = if options.metrics.is_empty() { &defaults } else { &options.metrics };
-    let models: Vec<MissionModel> =
-        options.missions.iter().map(|path| model(path, metrics)).collect::<Result<_, _>>()?;
+    let read = |metrics: &[String]| -> Result<Vec<MissionModel>, Failure> {
+        options.missions.iter().map(|path| model(path, metrics)).collect()
+    };
+    let mut models = read(&options.metrics)?;
+    let metrics = if options.metrics.is_empty() {
+        let priced = models.iter().all(|model| model.world().prices.is_some());
+        let money: &[&str] = if priced { &MONEY } else { &[] };
+        METRICS.iter().chain(money).map(|&name| name.to_owned()).collect()
+    } else {
+        options.metrics.clone()
+    };
+    models = read(&metrics)?;
     let names: Vec<String> = options.missions.iter().map(|path| path.display().to_string()).collect();
     let contenders: Vec<(&str, &dyn Model)> =
         names.iter().zip(&models).map(|(name, model)| (name.as_str(), model as &dyn Model)).collect();
@@ -122,7 +150,7 @@ pub(crate) fn compare(options: &CompareOptions) -> Result<(), Failure> {
         return Err(Failure::run(StudyError::Run { message: format!("{failed}: {why}") }));
     }
     let columns: Vec<&[Option<f64>]> = outcomes.iter().filter_map(|row| row.outcome.as_deref().ok()).collect();
-    let side_by_side = SideBySide { names: &names, models: &models, metrics, columns: &columns };
+    let side_by_side = SideBySide { names: &names, models: &models, metrics: &metrics, columns: &columns };
     if let Some(path) = &options.out {
         side_by_side.leave(&StudyFolder::open(path)?)?;
     }

@@ -177,6 +177,7 @@ mod tests {
             accelerator: String::new(),
             throttle_temperature: sunward_units::Kelvin(360.0),
             state_of_charge_floor: Ratio(0.3),
+            stands_for: 1,
             battery: sunward_units::Joules(1.0),
         };
         let record = crate::tests_record();

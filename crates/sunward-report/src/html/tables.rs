@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use sunward_sim::record::{EventKind, Header, JobOutcome, Record};
 use sunward_sim::summary::Summary;
-use sunward_units::{Joules, Ratio, significant};
+use sunward_units::{Joules, Ratio, Usd, significant};
 
 use super::{escaped, section};
 use crate::Assumption;
 use crate::plot::Timeline;
 use crate::text::{
-    LATENCY_HEADINGS, count, duration, energy, event_word, fine_tuned, grouped, latency_rows, percent, residual,
-    shortened, state_word, temperature,
+    LATENCY_HEADINGS, count, duration, energy, event_word, fine_tuned, grouped, latency_rows, money_rows, percent,
+    residual, shortened, state_word, temperature,
 };
 
 /// Rows of a table on the page; the Parquet tables hold all.
@@ -198,6 +198,28 @@ pub(super) fn ledger(summary: &Summary) -> String {
         ),
     ];
     section("Balances and losses", &format!("<div class=\"grid\">\n{}</div>\n", tables.concat()))
+}
+
+/// What was paid, what the time flown costs, and what for; nothing where no ledger is kept.
+pub(super) fn money(summary: &Summary) -> String {
+    let Some(money) = &summary.money else { return String::new() };
+    let of = |amounts: &[(String, Usd)]| -> Vec<(String, Usd)> {
+        amounts.iter().filter(|(_, amount)| amount.0 != 0.0).cloned().collect()
+    };
+    let named = |amounts: &[(String, Usd)]| -> Vec<(String, String)> {
+        of(amounts).into_iter().map(|(name, amount)| (name, amount.to_string())).collect()
+    };
+    let table = |title: &str, rows: &[(String, String)]| {
+        let rows: Vec<(&str, String)> = rows.iter().map(|(name, amount)| (name.as_str(), amount.clone())).collect();
+        pairs(title, &rows)
+    };
+    let title = format!("Money of {}, discounted at {} a year", money.price_year, percent(money.discount_rate));
+    let tables = [
+        pairs(&title, &money_rows(money)),
+        table("Cost of the time flown: lasting parts spread over their lives", &named(&money.of_time_flown)),
+        table("Paid and earned", &named(&money.paid)),
+    ];
+    section("Money", &format!("<div class=\"grid\">\n{}</div>\n", tables.concat()))
 }
 
 /// What went wrong, and what came down as text.

@@ -71,6 +71,7 @@ pub(crate) fn build(plan: &Plan) -> Record {
         throttle_temperature: Kelvin::from_celsius(87.0),
         state_of_charge_floor: Ratio(0.3),
         battery: Joules(1.8e6),
+        stands_for: 1,
     };
     let mut record = Record {
         header,
@@ -82,6 +83,7 @@ pub(crate) fn build(plan: &Plan) -> Record {
         jobs: Vec::new(),
         transfers: Vec::new(),
         contacts: Vec::new(),
+        ledger: Vec::new(),
     };
     record.contacts = (0..plan.tracked as usize).flat_map(|at| passes(&record, at)).collect();
     record.contacts.sort_by_key(|pass| (pass.rise, pass.site, pass.station));
@@ -428,6 +430,7 @@ pub(crate) fn summary(record: &Record) -> Summary {
             rollbacks: 6,
             reboot_time: Seconds(1440.0),
         },
+        money: None,
         bound: Bound::ALL.map(|bound| (bound.word().to_owned(), Ratio(share(bound)))).to_vec(),
         balance: Balance { energy: 3.1e-15, heat: 8.8e-13 },
         jobs: Vec::new(),

@@ -250,8 +250,9 @@ fn no_bit_arrives_before_light_could_carry_it() {
         assert!(transfer.light.0 > light_s(640e3) && transfer.light.0 < light_s(2_600e3), "{transfer:?}");
         assert!(since(transfer.begin, transfer.end) >= transfer.light.0 - 1e-9, "{transfer:?}");
     }
+    let sunward_mission::world::Links::Radio { down, .. } = &world.links[0][0] else { panic!("a radio link") };
     for pass in &outcome.record.contacts {
-        let most = world.links[0][0].down.parameters().rate_max.0 * since(pass.rise, pass.set);
+        let most = down.parameters().rate_max.0 * since(pass.rise, pass.set);
         assert!(pass.down.0 <= most * (1.0 + 1e-9), "{pass:?}");
     }
 }

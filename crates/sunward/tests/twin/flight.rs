@@ -8,11 +8,12 @@ use sunward_astro::time::Instant;
 use sunward_sim::record::{EventKind, JobOutcome, Track};
 
 /// What a run folder holds, in the order of the alphabet.
-pub(crate) const RUN_FILES: [&str; 9] = [
+pub(crate) const RUN_FILES: [&str; 10] = [
     "contacts.parquet",
     "events.parquet",
     "fleet.parquet",
     "jobs.parquet",
+    "ledger.parquet",
     "mission.toml",
     "report.html",
     "summary.json",

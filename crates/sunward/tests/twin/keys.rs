@@ -33,11 +33,13 @@ const LABELS: [&str; 9] = [
 ];
 
 /// Keys with one allowed value.
-const ONE_VALUE: [&str; 4] = [
+const ONE_VALUE: [&str; 5] = [
     // Byte pairs need a list of merges, and characters none.
     "job[].executed.vocabulary",
     // Another kind of job needs other keys.
     "job[].kind",
+    // The catalog holds one fuel.
+    "site[].ground.fuel",
     // The catalog holds one battery cell.
     "site[].battery.cell",
     // 0 is SGP4.
@@ -45,7 +47,7 @@ const ONE_VALUE: [&str; 4] = [
 ];
 
 /// Other values where the rule of [`other`] gives none that is allowed.
-const CHOSEN: [(&str, &str); 29] = [
+const CHOSEN: [(&str, &str); 39] = [
     ("job[].executed.checkpoint", "other-network.safetensors"),
     ("job[].executed.from", "learn-pairs"),
     ("job[].executed.heads", "4"),
@@ -56,14 +58,24 @@ const CHOSEN: [(&str, &str); 29] = [
     ("job[].executed.top_p", "0.5"),
     ("job[].executed.width", "24"),
     ("job[].precision", "fp32"),
-    ("job[].site", "axis"),
+    ("job[].site", "priced"),
     ("job[].weight_bits", "16"),
     ("mission.start", "2026-07-26T15:00:00Z"),
     ("mission.step", "120 s"),
     ("override[].key", "site[1].array.cell.efficiency"),
     ("override[].value", "25 %"),
     ("record.sites[]", "shell-4"),
+    ("cost.launch_learning_rate", "30 %"),
+    ("cost.price_year", "2027"),
     ("site[].array.cell", "silicon-leo"),
+    ("site[].cost.launcher", "rideshare"),
+    ("site[].cost.replace_below", "50 %"),
+    ("site[].count", "6"),
+    ("site[].flown", "4"),
+    ("site[].ground.facility", "aws-fleet"),
+    ("site[].ground.grid", "coal"),
+    ("site[].ground.longitude", "-50 deg"),
+    ("site[].ground.tariff", "starcloud-paper-ground"),
     ("site[].compute.accelerator", "b200"),
     ("site[].orbit.mean.semi_major_axis", "7100 km"),
     ("site[].orbit.omm.EPOCH", "2026-07-26T03:50:00"),

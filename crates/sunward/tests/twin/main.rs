@@ -7,6 +7,7 @@ mod determinism;
 mod fine_tuning;
 mod flight;
 mod keys;
+mod money;
 mod serving;
 mod slurm;
 mod studies;
