@@ -133,16 +133,21 @@ pub struct Account {
 
 impl Account {
     /// An account that lists nothing yet.
-    fn of(energy: Joules) -> Self {
+    #[must_use]
+    pub fn of(energy: Joules) -> Self {
         Self { energy, terms: Vec::new() }
     }
 
-    fn counted(mut self, term: Term, amount: Usd, how: String) -> Self {
+    /// With a term that is counted.
+    #[must_use]
+    pub fn counted(mut self, term: Term, amount: Usd, how: String) -> Self {
         self.terms.push((term, Entry::Counted { amount, how }));
         self
     }
 
-    fn absent(mut self, terms: &[Term], why: &str) -> Self {
+    /// With terms that are not counted, and why.
+    #[must_use]
+    pub fn absent(mut self, terms: &[Term], why: &str) -> Self {
         let entries = terms.iter().map(|&term| (term, Entry::Absent { why: why.to_owned() }));
         self.terms.extend(entries);
         self

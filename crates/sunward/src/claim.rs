@@ -95,8 +95,8 @@ enum Claim {
         /// How many times.
         #[arg(long, default_value = "10")]
         times: Ratio,
-        /// Models that have a say.
-        #[arg(long = "model", value_delimiter = ',', default_values = MODELS)]
+        /// Models that have a say; twin flies a mission built from the inputs.
+        #[arg(long = "model", value_delimiter = ',', default_values = [&MODELS[..], &[side_by_side::TWIN]].concat())]
         models: Vec<String>,
         #[command(flatten)]
         inputs: InputOptions,

@@ -19,6 +19,7 @@ mod spread;
 mod study;
 mod study_folder;
 mod study_page;
+mod twin_column;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -16,10 +16,12 @@ use sunward_units::significant;
 use crate::Failure;
 use crate::input::{print_json, print_text, text};
 use crate::models::{hint, setting, table};
+use crate::twin_column::{self, TwinError};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Models to put side by side on the same inputs instead of missions: mccalip, starcloud, suncatcher, turyshev.
+    /// Models to put side by side on the same inputs instead of missions: mccalip, starcloud, suncatcher, turyshev, and
+    /// twin, which flies a mission built from them.
     #[arg(long = "model", value_delimiter = ',', conflicts_with = "missions")]
     pub(crate) models: Vec<String>,
     #[command(flatten)]
@@ -88,9 +90,19 @@ fn common(inputs: &Inputs) -> Result<Common, Failure> {
     inputs.common().map_err(|source| Failure::input(CompareError::Common { source }))
 }
 
+/// The name under which the twin is flown.
+pub(crate) const TWIN: &str = "twin";
+
 /// One model's column.
 fn of(name: &str, common: &Common) -> Result<Column, Failure> {
-    let unknown = || CompareError::UnknownModel { name: name.to_owned(), hint: hint(name, &MODELS) };
+    if name == TWIN {
+        return twin_column::column(common).map_err(|error| match error {
+            TwinError::Flight { .. } => Failure::run(error),
+            other => Failure::input(other),
+        });
+    }
+    let names = [&MODELS[..], &[TWIN]].concat();
+    let unknown = || CompareError::UnknownModel { name: name.to_owned(), hint: hint(name, &names) };
     let column = column(name, common).ok_or_else(|| Failure::input(unknown()))?;
     column.map_err(|source| Failure::input(CompareError::Model { model: name.to_owned(), source }))
 }

@@ -72,6 +72,8 @@ pub struct Common {
     pub backup_price: UsdPerWatt,
     /// Building, electrical and cooling plant and network, per watt of computers.
     pub hall_price: UsdPerWatt,
+    /// Life of that building and plant.
+    pub hall_life: Seconds,
     /// Gas turbines, per watt generated.
     pub turbine_price: UsdPerWatt,
     /// Price of gas, USD per million BTU (McCalip's unit).
@@ -155,6 +157,7 @@ impl Inputs {
             water_price: per_mass("water_price"),
             backup_price: per_watt("backup_price"),
             hall_price: per_watt("hall_price"),
+            hall_life: Seconds(number("hall_life") * sunward_units::JULIAN_YEAR_S),
             turbine_price: per_watt("turbine_price"),
             gas_price_usd_per_mmbtu: number("gas_price"),
             heat_rate_btu_per_kwh: number("heat_rate"),
@@ -265,6 +268,7 @@ fn ground(catalog: &Catalog) -> Result<Vec<CommonInput>, CatalogError> {
     let hall = hall.into_iter().map(|part| Ok(catalog.component(part)?.price.value.0)).sum::<Result<f64, _>>()?;
     let tariff = catalog.tariff("us-industrial")?;
     let backup = catalog.component("starcloud-paper-backup")?;
+    let defaults = catalog.cost_defaults()?;
     let turbines = catalog.fuel("natural-gas")?;
     Ok(vec![
         given::<Ratio>(
@@ -283,15 +287,10 @@ fn ground(catalog: &Catalog) -> Result<Vec<CommonInput>, CatalogError> {
             "water per energy of the computers",
             STARCLOUD,
         ),
-        given::<UsdPerKilogram>(
-            "water_price",
-            "USD/kg",
-            0.0015,
-            "water at the meter, 0.5 to 5 USD a cubic metre",
-            "assumption",
-        ),
+        listed("water_price", "USD/kg", &defaults.water_price, "water at the meter"),
         listed("backup_price", "USD/W", &backup.price, "backup power per watt of computers"),
         given::<UsdPerWatt>("hall_price", "USD/W", hall, "building, electrical and cooling plant, network", MCCALIP),
+        listed("hall_life", "yr", &defaults.hall_life, "life of building and plant"),
         listed("turbine_price", "USD/W", &turbines.plant_price, "gas turbines per watt generated"),
         given::<Ratio>("gas_price", "USD/MMBtu", campus.gas_price_usd_per_mmbtu, "gas", MCCALIP),
         given::<Ratio>("heat_rate", "BTU/kWh", campus.heat_rate_btu_per_kwh, "gas per electricity", MCCALIP),

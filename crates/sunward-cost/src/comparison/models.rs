@@ -189,7 +189,11 @@ fn mccalip_ground(common: &Common) -> Result<Account, CostError> {
             out.power_plant,
             format!("{} at {}", common.power * common.pue.0, common.turbine_price),
         )
-        .counted(Term::Fuel, out.fuel, format!("{} generated, PUE included, at {price} USD/MWh of gas", out.generation))
+        .counted(
+            Term::Fuel,
+            out.fuel,
+            format!("{} generated, PUE included, at {price} USD/MWh of gas", gigawatt_hours(out.generation)),
+        )
         .absent(&[Term::Electricity, Term::Cooling], "generated on site: inside the fuel")
         .absent(&[Term::Operations, Term::Replacement], "the ground neither maintains nor replaces")
         .absent(&[Term::Water, Term::Backup, Term::Insurance, Term::Disposal], "left out"))

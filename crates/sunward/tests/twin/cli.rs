@@ -411,8 +411,8 @@ fn single_claims_are_judged_by_their_numbers() {
         ("launcher-power --velocity 2380m/s --mass 1Mt --power 149.6MW", "holds", "2.832 MJ/kg"),
         ("launched-power --mass 1Mt --specific-power 100kW/t --power 100GW", "holds", "100 GW"),
         ("latency --time 9.69ms --distance 8616km", "fails", "28.74 ms"),
-        ("ten-times-cheaper", "depends", "17.09 times cheaper"),
-        ("ten-times-cheaper --times 0.1", "holds", "17.09 times cheaper"),
+        ("ten-times-cheaper --model starcloud,mccalip", "depends", "17.09 times cheaper"),
+        ("ten-times-cheaper --times 0.1 --model starcloud,mccalip", "holds", "17.09 times cheaper"),
         (
             "ten-times-cheaper --model starcloud --set launch_price=50 --set tariff=0.04 --set pue=1.05",
             "depends",
@@ -428,7 +428,7 @@ fn single_claims_are_judged_by_their_numbers() {
         ("lifetime --altitude 325km --ballistic 60kg/m2 --for 11moons", "months"),
         ("mass-driver --velocity 2400m/s --length 494m --acceleration 100kg", "no number of g or m/s2"),
         ("ten-times-cheaper --set tarif=1", "is \"tariff\" meant?"),
-        ("ten-times-cheaper --times 0", "factor 0"),
+        ("ten-times-cheaper --times 0 --model mccalip", "factor 0"),
     ] {
         let arguments: Vec<&str> = ["claim"].into_iter().chain(claim.split(' ')).collect();
         let refused = run(&folder, &arguments);
@@ -507,6 +507,47 @@ fn models_stand_side_by_side_on_the_same_inputs() {
         assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
         assert!(said(&refused).contains(told), "{}", said(&refused));
     }
+}
+
+/// One year and a life of a year, so that the flights are short.
+#[test]
+fn the_twin_is_flown_from_the_same_inputs() {
+    let folder = fresh_folder("twin_column");
+    let compared = |more: &[&str]| {
+        let arguments = ["compare", "--model", "mccalip,twin", "--json", "--set", "years=1", "--set", "satellite_life=1"];
+        json(&run(&folder, &[&arguments, more].concat()))
+    };
+    let number = |all: &Value, path: &str| all.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path}"));
+    let dawn = compared(&[]);
+    let satellites = |all: &Value| number(all, "/models/twin/results/satellites/value");
+    let sun = |all: &Value| -> f64 {
+        let told = all.pointer("/models/twin/instead/sun_fraction").unwrap().as_str().unwrap();
+        told.split(' ').next().unwrap().parse().unwrap()
+    };
+    // facts of the dawn-dusk orbit at 550 km: 4.8 to 5.0 % of a year in shadow, less the year's start.
+    assert!((0.94..0.97).contains(&sun(&dawn)), "{}", sun(&dawn));
+    assert!(satellites(&dawn) > number(&dawn, "/models/mccalip/results/satellites/value"), "conversion and bus take their share");
+    // Noon: more than a third of each orbit in shadow, for which the batteries are too small.
+    let noon = compared(&["--set", "local_time=12"]);
+    assert!(sun(&noon) < 0.66 && satellites(&noon) > 1.4 * satellites(&dawn));
+    // Launch is mass times price, twice as much at twice the price; the fleet stays.
+    let dear = compared(&["--set", "launch_price=1000"]);
+    let launch = |all: &Value| number(all, "/models/twin/orbit/terms/launch/usd");
+    assert_eq!(satellites(&dear), satellites(&dawn));
+    assert!((launch(&dear) / launch(&dawn) - 2.0).abs() < 1e-9);
+    let mass = number(&dawn, "/models/twin/results/mass/value") * 1e3;
+    let lives = 365.0 / 365.25;
+    assert!((launch(&dawn) / (mass * 500.0 * lives) - 1.0).abs() < 1e-9, "{} for {mass} kg", launch(&dawn));
+    // The ground: electricity of the computers at the tariff, and water.
+    let used = number(&dawn, "/models/twin/ground/terms/electricity/usd_per_mwh");
+    assert!((used - 81.0).abs() < 1e-6, "{used}");
+    assert!((number(&dawn, "/models/twin/ground/terms/cooling/usd_per_mwh") / used - 0.2).abs() < 1e-3);
+
+    let never = run(&folder, &["compare", "--model", "twin", "--set", "failure=0"]);
+    assert_eq!(never.status.code(), Some(2));
+    assert!(said(&never).contains("permanent_failure_rate"), "{}", said(&never));
+    let small = run(&folder, &["compare", "--model", "twin", "--set", "satellite_power=0.5"]);
+    assert!(said(&small).contains("feeds no accelerator"), "{}", said(&small));
 }
 
 #[test]
