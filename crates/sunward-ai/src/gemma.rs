@@ -12,6 +12,7 @@
 mod attention;
 pub mod chat;
 pub mod config;
+pub mod defended;
 mod error;
 mod matrix;
 pub mod network;

@@ -4,6 +4,7 @@
 //! give the same bits: every output of a product is one chain of fused multiply-adds in the order of the inner
 //! index, and every other sum runs over sixteen fixed lanes whatever the width of a register.
 
+pub mod checked;
 pub mod elementwise;
 pub mod product;
 

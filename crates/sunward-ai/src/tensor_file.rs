@@ -275,12 +275,18 @@ impl Entry {
 /// XXH3-64 of the bits of `data`.
 #[must_use]
 pub fn digest(data: &[f32]) -> u64 {
+    digest_words(data, f32::to_le_bytes)
+}
+
+/// XXH3-64 of `data`, whose elements are N `bytes` each.
+#[must_use]
+pub fn digest_words<T: Copy, const N: usize>(data: &[T], bytes: impl Fn(T) -> [u8; N]) -> u64 {
     let mut buffer = [0u8; 4096];
-    data.chunks(buffer.len() / 4).fold(0, |seed, chunk| {
-        for (bytes, x) in buffer.as_chunks_mut::<4>().0.iter_mut().zip(chunk) {
-            *bytes = x.to_le_bytes();
+    data.chunks(buffer.len() / N).fold(0, |seed, chunk| {
+        for (cell, x) in buffer.as_chunks_mut::<N>().0.iter_mut().zip(chunk) {
+            *cell = bytes(*x);
         }
-        xxh3_64_with_seed(&buffer[..4 * chunk.len()], seed)
+        xxh3_64_with_seed(&buffer[..N * chunk.len()], seed)
     })
 }
 

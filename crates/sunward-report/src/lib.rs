@@ -3,6 +3,7 @@
 //! The crate is pure: it turns a [`Record`] and its summary into text and bytes, and the same record gives the same
 //! bytes; whoever calls it writes the files.
 
+mod campaign;
 mod html;
 mod measure;
 mod palette;
@@ -14,6 +15,7 @@ mod text;
 
 use sunward_sim::record::{FleetTrack, Record, Track};
 
+pub use campaign::{Bar, CampaignPage, OUTCOMES, Sheet, campaign_page};
 pub use html::render;
 pub use measure::human;
 pub use parquet::tables;

@@ -30,6 +30,8 @@ pub enum Purpose {
     Sample = 0x103,
     /// Text of a generated corpus.
     Corpus = 0x104,
+    /// Tokens of a made-up prompt.
+    Prompt = 0x105,
 }
 
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];

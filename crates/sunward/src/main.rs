@@ -20,6 +20,7 @@ mod study;
 mod study_folder;
 mod study_page;
 mod twin_column;
+mod upsets;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,6 +63,8 @@ enum Command {
     Chat(chat::Options),
     /// Fetch texts to train on.
     Data(data::Options),
+    /// Flip thousands of bits in a training run and in served text: what they did, and what the defences found. Resumable.
+    Upsets(upsets::Options),
     /// List parts with value, source and range.
     Catalog(catalog::Options),
     /// Print a satellite's ephemeris as a CCSDS orbit ephemeris message (OEM).
@@ -99,6 +102,7 @@ fn main() -> ExitCode {
         Command::Model(options) => models::model(&options),
         Command::Chat(options) => chat::chat(&options),
         Command::Data(options) => data::data(&options),
+        Command::Upsets(options) => upsets::upsets(&options),
         Command::Catalog(options) => catalog::catalog(&options),
         Command::Oem(options) => oem::oem(&options),
         Command::Schema => input::schema(),

@@ -330,7 +330,8 @@ fn proxy(job: &Job, executed: &Executed) -> Proxy {
 }
 
 /// Tells builds apart that might compute a step differently: the digest of the running program.
-fn build() -> u64 {
+#[must_use]
+pub fn build() -> u64 {
     static DIGEST: OnceLock<u64> = OnceLock::new();
     *DIGEST.get_or_init(|| xxh3_64(&std::env::current_exe().and_then(fs::read).unwrap_or_default()))
 }

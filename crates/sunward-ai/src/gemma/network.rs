@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use rayon::prelude::*;
 use serde::Deserialize;
 use sunward_units::{Bits, Flops};
 
 use super::config::{GemmaConfig, Sight};
 use super::error::{GemmaError, read, read_json};
 use super::matrix::{BLOCK, Matrix, Store, Weights, from_bf16, from_half_checked};
-use crate::tensor_file::{TensorFile, TensorFileError};
+use crate::tensor_file::{TensorFile, TensorFileError, digest_words};
 use sunward_units::random::{Purpose, Stream};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -129,6 +130,9 @@ pub enum WeightRegion {
     /// Weights of the norms, f32.
     Norms,
 }
+
+/// Elements of a shard that a digest stands for.
+pub const SHARD: usize = 1 << 16;
 
 /// A network: sizes and weights.
 #[derive(Debug, Clone)]
@@ -359,6 +363,21 @@ impl Network {
             WeightRegion::Scales => scales,
             WeightRegion::Norms => size_of_val(&self.norms[..]),
         }
+    }
+
+    /// One digest a shard of [`SHARD`] elements: matrices, then scales, then norms.
+    #[must_use]
+    pub fn shard_digests(&self) -> Vec<u64> {
+        fn of<T: Copy + Sync, const N: usize>(data: &[T], bytes: fn(T) -> [u8; N]) -> Vec<u64> {
+            data.par_chunks(SHARD).map(|shard| digest_words(shard, bytes)).collect()
+        }
+        let mut shards = match &self.store {
+            Store::F32(data) => of(data, f32::to_le_bytes),
+            Store::Bf16(data) => of(data, u16::to_le_bytes),
+            Store::Int8 { quants, scales } => [of(quants, i8::to_le_bytes), of(scales, u16::to_le_bytes)].concat(),
+        };
+        shards.extend(of(&self.norms, f32::to_le_bytes));
+        shards
     }
 
     /// Flips one bit of `region`: bit b of element i of w bits has index w i + b, the highest being the sign.

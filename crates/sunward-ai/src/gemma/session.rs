@@ -17,6 +17,7 @@ use super::config::{GemmaConfig, Rotation, Sight};
 use super::error::{GemmaError, NETWORK_LIMIT};
 use super::matrix::{BLOCK, STRIP, place};
 use super::network::{Block, Network, flip_f32};
+use crate::kernel::elementwise::largest_magnitude;
 
 /// Rows of one pass at most.
 const ROWS: usize = 64;
@@ -59,6 +60,8 @@ pub struct Session {
     logits: Vec<f32>,
     /// Bits to flip in the next pass: (layer, bit of the residual stream of the pass's last row).
     flips: Vec<(usize, usize)>,
+    /// Largest magnitude of the residual stream after each layer; empty where nobody asked for it.
+    ranges: Vec<f32>,
 }
 
 /// Cosines and sines of one rotation for the rows of a pass.
@@ -167,6 +170,7 @@ impl Session {
             buffers: Buffers::default(),
             logits: Vec::new(),
             flips: Vec::new(),
+            ranges: Vec::new(),
         })
     }
 
@@ -261,6 +265,10 @@ impl Session {
             }
             self.attention(network, rows, layer, block);
             self.feed_forward(network, block);
+            if let Some(most) = self.ranges.get_mut(layer) {
+                let largest = largest_magnitude(&self.buffers.stream);
+                *most = if largest > *most || largest.is_nan() { largest } else { *most };
+            }
         }
     }
 
@@ -377,6 +385,18 @@ impl Session {
     /// Forgets `sequence`, so that another can take its place.
     pub fn clear(&mut self, sequence: usize) {
         self.lengths[sequence] = 0;
+    }
+
+    /// Takes the largest magnitude of the residual stream after each layer from now on; returns those since the last call, `[layer]`.
+    pub fn ranges(&mut self) -> Vec<f32> {
+        let layers = self.layers.len();
+        std::mem::replace(&mut self.ranges, vec![0.0; layers])
+    }
+
+    /// All keys and values.
+    #[must_use]
+    pub fn cache(&self) -> [&[f32]; 2] {
+        [&self.keys, &self.values]
     }
 
     /// Resident bytes of `region`.

@@ -1,27 +1,35 @@
-//! Guards of a training run against upsets: cheap checks beside each step, each switched on by itself.
+//! Guards of a training run against upsets: checks beside each step, each switched on by itself.
 //!
+//! - *shards*: weights, moments and adapters are what they were at the end of the last step, by one digest a shard, read again just
+//!   before they move; finds every flip in them, whenever it struck, for two readings of that memory a step.
 //! - *finite*: loss and gradient norm are numbers. Finds the flips of high exponent bits that matter most; costs nothing.
 //! - *loss spike*: the loss is not far above its running mean.
 //! - *gradient norm*: the norm before clipping is not far above its running mean.
-//! - *shards*: weights, moments and adapters are what they were at the end of the last step, by one digest a shard; finds every
-//!   flip between steps, and costs one reading of the memory at the start and one at the end of a step.
+//! - *ranges*: no activation is far larger than any before at its place.
+//! - *products*: every matrix product agrees with the sums of its right side, up to rounding. Finds wrong arithmetic and a struck copy
+//!   of the weights.
+//! - *redundant*: loss and gradients are computed twice and compared bit by bit. Finds whatever strikes one of the two and reaches
+//!   the gradients, and costs a second forward and backward pass.
 //!
-//! A step that alarms has not moved the weights; the caller goes back to a checkpoint, which carries its own checksum.
+//! A step that alarms has not moved the weights; [`Defended`](super::defended::Defended) computes it again or goes back to a
+//! checkpoint.
 //!
-//! **Not modelled**: flips within a step that neither reach the loss nor the norm (activation range checks and checked
-//! products would find some of them).
+//! **Not modelled**: flips in the optimiser's arithmetic between the last check and the sealing of what it wrote.
 //!
-//! **Source**: Chowdhery et al., "PaLM", arXiv:2204.02311, section 5.1 (loss spikes, restart from an earlier checkpoint).
+//! **Source**: Chowdhery et al., "PaLM", arXiv:2204.02311, section 5.1 (loss spikes, restart from an earlier checkpoint); Huang and
+//! Abraham 1984 (checked products); Chen, Li and Pattabiraman, DSN 2021 (ranges).
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::train::{Buffers, Phase, Region, StepReport, Trainer};
+use super::watch::{Seen, watched};
 use crate::tensor_file::digest;
 
 /// Which guards watch; the default is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct GuardConfig {
     /// Watch for losses and norms that are no numbers.
     pub finite: bool,
@@ -29,15 +37,35 @@ pub struct GuardConfig {
     pub loss_spike: Option<f64>,
     /// Largest ratio of the gradient norm to its running mean.
     pub gradient_norm: Option<f64>,
-    /// Watch the resident memory between steps.
+    /// Watch the lasting memory.
     pub shards: bool,
+    /// Largest ratio of an activation to the largest before at its place.
+    pub ranges: Option<f64>,
+    /// Check every matrix product.
+    pub products: bool,
+    /// Compute every step twice.
+    pub redundant: bool,
 }
 
 impl GuardConfig {
-    /// All guards: a rise of 1 nat, ten times the norm.
+    /// All guards but the second computation: a rise of 1 nat, ten times the norm, eight times the range.
+    #[must_use]
+    pub fn recommended() -> Self {
+        Self {
+            finite: true,
+            loss_spike: Some(1.0),
+            gradient_norm: Some(10.0),
+            shards: true,
+            ranges: Some(8.0),
+            products: true,
+            redundant: false,
+        }
+    }
+
+    /// All guards.
     #[must_use]
     pub fn all() -> Self {
-        Self { finite: true, loss_spike: Some(1.0), gradient_norm: Some(10.0), shards: true }
+        Self { redundant: true, ..Self::recommended() }
     }
 }
 
@@ -74,52 +102,164 @@ pub enum Alarm {
         /// Largest accepted.
         limit: f64,
     },
-    /// Memory changed between steps.
-    #[error("{region:?}, shard {shard} of {SHARD} elements: changed between steps")]
+    /// Memory changed since it was sealed.
+    #[error("step {iteration}: {region:?}, shard {shard} of {SHARD} elements: changed since the last step")]
     Shard {
+        /// Step.
+        iteration: u64,
         /// Where.
         region: Region,
         /// Which shard of the region.
         shard: usize,
     },
+    /// An activation is too large.
+    #[error("step {iteration}: largest magnitude {largest} at boundary {place} of the pass, expected at most {limit}")]
+    Range {
+        /// Step.
+        iteration: u64,
+        /// Layers done since the pass began.
+        place: usize,
+        /// Largest magnitude.
+        largest: f32,
+        /// Largest accepted.
+        limit: f32,
+    },
+    /// A product differs from its sums.
+    #[error("step {iteration}: a matrix product is off by {excess} times what rounding can do")]
+    Product {
+        /// Step.
+        iteration: u64,
+        /// Error over the bound of rounding.
+        excess: f32,
+    },
+    /// Two computations of the step differ.
+    #[error("step {iteration}: computed twice, loss {first} and {second} nat, or gradients, differ")]
+    Redundancy {
+        /// Step.
+        iteration: u64,
+        /// Loss of the first computation (nat).
+        first: f64,
+        /// Loss of the second (nat).
+        second: f64,
+    },
+}
+
+impl Alarm {
+    /// The guard's name.
+    #[must_use]
+    pub fn guard(&self) -> &'static str {
+        match self {
+            Self::NotFinite { .. } => "finite",
+            Self::LossSpike { .. } => "loss-spike",
+            Self::GradientNorm { .. } => "gradient-norm",
+            Self::Shard { .. } => "shards",
+            Self::Range { .. } => "ranges",
+            Self::Product { .. } => "products",
+            Self::Redundancy { .. } => "redundant",
+        }
+    }
+
+    /// The step that alarmed.
+    #[must_use]
+    pub fn iteration(&self) -> u64 {
+        match *self {
+            Self::NotFinite { iteration, .. }
+            | Self::LossSpike { iteration, .. }
+            | Self::GradientNorm { iteration, .. }
+            | Self::Shard { iteration, .. }
+            | Self::Range { iteration, .. }
+            | Self::Product { iteration, .. }
+            | Self::Redundancy { iteration, .. } => iteration,
+        }
+    }
+
+    /// Whether the data of a batch can raise it without any upset.
+    #[must_use]
+    pub fn may_be_data(&self) -> bool {
+        matches!(self, Self::LossSpike { .. } | Self::GradientNorm { .. } | Self::Range { .. })
+    }
 }
 
 /// Elements of one shard (256 KiB).
 pub const SHARD: usize = 1 << 16;
 /// Regions whose content lives from step to step.
-const LASTING: [Region; 4] = [Region::Weights, Region::FirstMoment, Region::SecondMoment, Region::Adapters];
+pub const LASTING: [Region; 4] = [Region::Weights, Region::FirstMoment, Region::SecondMoment, Region::Adapters];
 /// Weight of the newest step in a running mean.
 const NEWEST: f64 = 0.05;
-/// Steps before a running mean is used.
+/// Steps before a running mean or a range is used.
 const SETTLING: u32 = 20;
 
 /// The guards of one run and what they remember.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Guards {
     config: GuardConfig,
     /// Running means of loss and norm, and the steps in them.
     means: (f64, f64),
     steps: u32,
+    /// Largest magnitude so far at each boundary.
+    largest: Vec<f32>,
+    /// A step whose statistics are not judged: they came out twice alike, so that they are the data's.
+    accepted: Option<u64>,
     /// Digests by region, empty before the first step.
     digests: Vec<Vec<u64>>,
 }
 
+/// One digest a shard.
+fn shards(data: &[f32]) -> Vec<u64> {
+    data.par_chunks(SHARD).map(digest).collect()
+}
+
 fn digests(buffers: &Buffers) -> Vec<Vec<u64>> {
-    LASTING.iter().map(|region| buffers.region(*region).par_chunks(SHARD).map(digest).collect()).collect()
+    LASTING.iter().map(|region| shards(buffers.region(*region))).collect()
+}
+
+/// What guards take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bytes {
+    /// Memory held beside the run.
+    pub held: usize,
+    /// Memory read or written in one step beside what the step itself does.
+    pub moved: usize,
 }
 
 impl Guards {
     /// Guards that have seen nothing yet.
     #[must_use]
     pub fn new(config: GuardConfig) -> Self {
-        Self { config, means: (0.0, 0.0), steps: 0, digests: Vec::new() }
+        Self { config, means: (0.0, 0.0), steps: 0, largest: Vec::new(), accepted: None, digests: Vec::new() }
     }
 
-    /// Bytes read by the guards in one step of a run with `buffers`.
+    /// Which guards watch.
     #[must_use]
-    pub fn bytes_per_step(&self, buffers: &Buffers) -> usize {
-        let lasting: usize = LASTING.iter().map(|region| buffers.bytes(*region)).sum();
-        if self.config.shards { 2 * lasting } else { 0 }
+    pub fn config(&self) -> &GuardConfig {
+        &self.config
+    }
+
+    /// What the guards take of a run like `trainer`.
+    #[must_use]
+    pub fn bytes(&self, trainer: &Trainer) -> Bytes {
+        let buffers = trainer.buffers();
+        let lasting: Vec<usize> = LASTING.iter().map(|region| buffers.region(*region).len()).collect();
+        let gradients = buffers.region(trainer.trained().1).len();
+        let digests = |elements: usize| 8 * elements.div_ceil(SHARD);
+        let mut bytes = Bytes::default();
+        if self.config.shards {
+            bytes.held += lasting.iter().map(|elements| digests(*elements)).sum::<usize>();
+            bytes.moved += 2 * 4 * lasting.iter().sum::<usize>();
+        }
+        if self.config.ranges.is_some() {
+            bytes.held += 2 * 4 * watched(trainer.config().layers);
+            bytes.moved += 4 * trainer.plan().watched_len();
+        }
+        if self.config.products {
+            bytes.held += trainer.packed().sums_bytes();
+            bytes.moved += 4 * trainer.plan().checked_len(trainer.layout());
+        }
+        if self.config.redundant {
+            bytes.held += digests(gradients);
+            bytes.moved += 2 * 4 * gradients;
+        }
+        bytes
     }
 
     /// Takes the lasting memory as it is for right: after a step, or after a restore.
@@ -129,42 +269,77 @@ impl Guards {
         }
     }
 
-    /// The first shard that is not as it was sealed.
+    /// The first shard that is not as it was sealed, found in step `iteration`.
     #[must_use]
-    pub fn verify(&self, buffers: &Buffers) -> Option<Alarm> {
+    pub fn verify(&self, buffers: &Buffers, iteration: u64) -> Option<Alarm> {
         if self.digests.is_empty() {
             return None;
         }
         let now = digests(buffers);
         LASTING.iter().zip(now.iter().zip(&self.digests)).find_map(|(region, (now, sealed))| {
             let shard = now.iter().zip(sealed).position(|(now, sealed)| now != sealed)?;
-            Some(Alarm::Shard { region: *region, shard })
+            Some(Alarm::Shard { iteration, region: *region, shard })
         })
     }
 
-    /// Judges a step before the weights move; one that passes enters the running means.
-    fn judge(&mut self, report: &StepReport) -> Option<Alarm> {
+    /// Judges the statistics of step `iteration` no more.
+    pub(super) fn accept(&mut self, iteration: u64) {
+        self.accepted = Some(iteration);
+    }
+
+    /// Judges a step before the weights move.
+    fn judge(&self, report: &StepReport, seen: &Seen) -> Option<Alarm> {
+        let StepReport { iteration, loss, gradient_norm, .. } = *report;
+        if self.config.finite && !(loss.is_finite() && gradient_norm.is_finite()) {
+            return Some(Alarm::NotFinite { iteration, loss, gradient_norm });
+        }
+        if seen.excess > 1.0 || seen.excess.is_nan() {
+            return Some(Alarm::Product { iteration, excess: seen.excess });
+        }
+        if self.steps >= SETTLING && self.accepted != Some(iteration) {
+            self.judge_statistics(report, seen)
+        } else {
+            None
+        }
+    }
+
+    /// Judges what the data of a batch decides too.
+    fn judge_statistics(&self, report: &StepReport, seen: &Seen) -> Option<Alarm> {
         let StepReport { iteration, loss, gradient_norm: norm, .. } = *report;
-        if self.config.finite && !(loss.is_finite() && norm.is_finite()) {
-            return Some(Alarm::NotFinite { iteration, loss, gradient_norm: norm });
+        let limit = self.means.0 + self.config.loss_spike.unwrap_or(f64::INFINITY);
+        if loss > limit {
+            return Some(Alarm::LossSpike { iteration, loss, limit });
         }
-        if self.steps >= SETTLING {
-            let limit = self.means.0 + self.config.loss_spike.unwrap_or(f64::INFINITY);
-            if loss > limit {
-                return Some(Alarm::LossSpike { iteration, loss, limit });
-            }
-            let limit = self.config.gradient_norm.map_or(f64::INFINITY, |ratio| ratio * self.means.1);
-            if norm > limit {
-                return Some(Alarm::GradientNorm { iteration, norm, limit });
-            }
+        let limit = self.config.gradient_norm.map_or(f64::INFINITY, |ratio| ratio * self.means.1);
+        if norm > limit {
+            return Some(Alarm::GradientNorm { iteration, norm, limit });
         }
-        if loss.is_finite() && norm.is_finite() {
-            let newest = NEWEST.max(1.0 / f64::from(self.steps + 1));
-            self.means.0 += newest * (loss - self.means.0);
-            self.means.1 += newest * (norm - self.means.1);
-            self.steps += 1;
+        let factor = self.config.ranges? as f32;
+        seen.ranges.iter().zip(&self.largest).enumerate().find_map(|(place, (largest, known))| {
+            let limit = factor * known;
+            (*largest > limit || largest.is_nan()).then_some(Alarm::Range {
+                iteration,
+                place,
+                largest: *largest,
+                limit,
+            })
+        })
+    }
+
+    /// Enters a step that passed into the running means and the ranges.
+    fn learn(&mut self, report: &StepReport, seen: &Seen) {
+        let (loss, norm) = (report.loss, report.gradient_norm);
+        if !(loss.is_finite() && norm.is_finite()) {
+            return;
         }
-        None
+        let newest = NEWEST.max(1.0 / f64::from(self.steps + 1));
+        self.means.0 += newest * (loss - self.means.0);
+        self.means.1 += newest * (norm - self.means.1);
+        self.steps = self.steps.saturating_add(1);
+        self.largest.resize(seen.ranges.len(), 0.0);
+        for (known, largest) in self.largest.iter_mut().zip(&seen.ranges) {
+            *known = known.max(*largest);
+        }
     }
 }
 
@@ -178,18 +353,28 @@ impl Trainer {
         guards: &mut Guards,
         mut observe: impl FnMut(Phase, &mut Buffers),
     ) -> Result<StepReport, Alarm> {
-        let mut alarm = None;
-        let report = self.compute(&self.batch(), &mut |phase, buffers| {
-            observe(phase, buffers);
-            if phase == Phase::Start {
-                alarm = guards.verify(buffers);
+        (self.watch.ranges, self.watch.products) = (guards.config.ranges.is_some(), guards.config.products);
+        let batch = self.batch();
+        let report = self.compute(&batch, &mut observe);
+        let seen = self.watch.take();
+        self.watch.strike = None;
+        let mut alarm = guards.verify(self.buffers(), report.iteration).or_else(|| guards.judge(&report, &seen));
+        if guards.config.redundant && alarm.is_none() {
+            let gradients = self.trained().1;
+            let first = shards(self.buffers().region(gradients));
+            let again = self.compute(&batch, &mut |_, _| {});
+            self.watch.take();
+            if again != report || shards(self.buffers().region(gradients)) != first {
+                let StepReport { iteration, loss, .. } = report;
+                alarm = Some(Alarm::Redundancy { iteration, first: loss, second: again.loss });
             }
-        });
-        if let Some(alarm) = alarm.or_else(|| guards.judge(&report)) {
+        }
+        if let Some(alarm) = alarm {
             return Err(alarm);
         }
         self.update(&report);
         guards.seal(self.buffers());
+        guards.learn(&report, &seen);
         observe(Phase::End, self.buffers_mut());
         Ok(report)
     }
@@ -239,7 +424,7 @@ mod tests {
         let shards = GuardConfig { shards: true, ..GuardConfig::default() };
         for region in [Region::Weights, Region::FirstMoment, Region::SecondMoment] {
             let found = struck(shards, Phase::Start, region, 32 * 5000);
-            assert_eq!(found, Err(Alarm::Shard { region, shard: 0 }));
+            assert_eq!(found, Err(Alarm::Shard { iteration: 40, region, shard: 0 }));
             assert!(
                 struck(GuardConfig { shards: false, ..GuardConfig::all() }, Phase::Start, region, 32 * 5000).is_ok()
             );
@@ -291,13 +476,5 @@ mod tests {
         assert_eq!((alarms, trainer.iteration()), (1, 44));
         trainer.step_guarded(&mut guards, |_, _| {}).unwrap();
         assert!(trainer.checkpoint() == unhurt.checkpoint());
-    }
-
-    #[test]
-    fn cost_is_two_readings_of_the_lasting_memory() {
-        let trainer = trainer();
-        let expected = 2 * 3 * 4 * trainer.layout().elements();
-        assert_eq!(Guards::new(GuardConfig::all()).bytes_per_step(trainer.buffers()), expected);
-        assert_eq!(Guards::new(GuardConfig::default()).bytes_per_step(trainer.buffers()), 0);
     }
 }

@@ -16,6 +16,8 @@ use rayon::prelude::*;
 
 use super::config::GptConfig;
 use super::parameters::{BlockLayout, Layout, PackedWeights};
+use super::watch::{Place, Strike, Watch, flip};
+use crate::kernel::checked::{Made, Sums, excess, excess_causal, row_sums};
 use crate::kernel::elementwise::{
     LANES, NormBackward, causal_softmax, causal_softmax_backward, cross_entropy, gelu, gelu_backward, layer_norm,
     layer_norm_backward,
@@ -177,6 +179,43 @@ impl Plan {
     fn rows(&self) -> usize {
         self.sequences_per_chunk * self.config.context
     }
+
+    /// Elements that a step reads to know its ranges.
+    #[must_use]
+    pub fn watched_len(&self) -> usize {
+        let stream = (self.config.layers + 1) * self.config.width;
+        self.batch * self.config.context * (stream + self.config.vocabulary)
+    }
+
+    /// Elements that a step reads to check its products: both sides' sums and the output, and what it was added to.
+    #[must_use]
+    pub fn checked_len(&self, layout: &Layout) -> usize {
+        let (config, rows) = (&self.config, self.batch * self.config.context);
+        let chunks = self.batch / self.sequences_per_chunk;
+        let matrices =
+            layout.tensors.iter().filter(|tensor| tensor.shape.len() == 2 && tensor.range != layout.positions);
+        let of_matrices = matrices.map(|tensor| {
+            let [out, input] = [tensor.shape[0], tensor.shape[1]];
+            let residual = if tensor.name.ends_with("c_proj.weight") { rows * out } else { 0 };
+            let through = 2 * rows * (out + input) + residual + 2 * out * input;
+            through + rows * (out + input * out.div_ceil(TASK_ROWS)) + 2 * chunks * out * input
+        });
+        let (n, d) = (config.context, config.head_width());
+        let of_heads = config.layers * config.heads * self.batch * (n * (n + 1) + 4 * n * n + 12 * n * d);
+        of_matrices.sum::<usize>() + of_heads
+    }
+
+    /// Passes of a batch, chunks of a pass, and elements of the activations of a chunk.
+    #[must_use]
+    pub fn cut(&self) -> [usize; 3] {
+        [self.batch / self.pass_sequences(), self.chunks_per_pass, self.slab.len]
+    }
+
+    /// Elements of the output of a product with a matrix of `columns` columns (of its output) in one chunk.
+    #[must_use]
+    pub fn product_len(&self, columns: usize) -> usize {
+        self.rows() * columns
+    }
 }
 
 /// The network: sizes, weights, and their packed form.
@@ -190,22 +229,48 @@ pub struct Network<'a> {
     pub weights: &'a [f32],
     /// Packed from `weights`.
     pub packed: &'a PackedWeights,
+    /// What looks at the pass.
+    pub watch: &'a Watch,
+    /// The pass, which tells what strikes it.
+    pub pass: usize,
+    /// The chunk of it under way, likewise.
+    pub chunk: usize,
 }
 
 impl Network<'_> {
     /// Runs a pass forward to the logits; `tokens`: `[sequence, context]`.
     pub fn forward(&self, tokens: &[u32], activations: &mut [f32]) {
         let rows = self.plan.rows();
-        activations.par_chunks_exact_mut(self.plan.slab.len).zip(tokens.par_chunks_exact(rows)).for_each(
-            |(slab, tokens)| {
-                self.embed(tokens, slab);
-                for layer in 0..self.plan.config.layers {
-                    self.attention_forward(layer, slab);
-                    self.perceptron_forward(layer, slab);
-                }
-                self.head_forward(slab);
-            },
-        );
+        let slabs = activations.par_chunks_exact_mut(self.plan.slab.len).zip(tokens.par_chunks_exact(rows)).enumerate();
+        slabs.for_each(|(chunk, (slab, tokens))| {
+            let network = Network { chunk, ..*self };
+            let layers = self.plan.config.layers;
+            network.embed(tokens, slab);
+            network.pause(0, slab, self.plan.slab.stream(0));
+            for layer in 0..layers {
+                network.attention_forward(layer, slab);
+                network.perceptron_forward(layer, slab);
+                network.pause(layer + 1, slab, self.plan.slab.stream(layer + 1));
+            }
+            network.head_forward(slab);
+            network.pause(layers + 1, slab, &self.plan.slab.logits);
+        });
+    }
+
+    /// Between two layers, `done` of them after the pass began: is struck, and on the way forward looks at what lies at `range`.
+    fn pause(&self, done: usize, slab: &mut [f32], range: &Range<usize>) {
+        let Network { pass, chunk, .. } = *self;
+        match self.watch.strike {
+            Some(Strike { place, bit }) if place == (Place::Activations { pass, chunk, done }) => flip(slab, bit),
+            _ => {}
+        }
+        if self.watch.ranges && range == &self.plan.slab.logits {
+            // What lies behind a row's last class was not computed.
+            let rows = slab[range.clone()].chunks_exact(self.plan.classes);
+            rows.for_each(|row| self.watch.range(done, &row[..self.plan.config.vocabulary]));
+        } else {
+            self.watch.range(done, &slab[range.clone()]);
+        }
     }
 
     /// Turns the logits of a pass into the gradient of the batch's mean loss; returns the sum of the pass's losses (nat).
@@ -224,12 +289,17 @@ impl Network<'_> {
 
     /// Runs a pass backward from the gradient of its logits, leaving the gradients of the activations in their place.
     pub fn backward(&self, activations: &mut [f32]) {
-        activations.par_chunks_exact_mut(self.plan.slab.len).for_each(|slab| {
+        activations.par_chunks_exact_mut(self.plan.slab.len).enumerate().for_each(|(chunk, slab)| {
+            let network = Network { chunk, ..*self };
+            let (layers, stream) = (self.plan.config.layers, |layer| self.plan.slab.stream(layer));
             slab[self.plan.slab.norm_gradients.clone()].fill(0.0);
-            self.head_backward(slab);
-            for layer in (0..self.plan.config.layers).rev() {
-                self.perceptron_backward(layer, slab);
-                self.attention_backward(layer, slab);
+            network.pause(layers + 2, slab, &self.plan.slab.logits);
+            network.head_backward(slab);
+            network.pause(layers + 3, slab, stream(layers));
+            for layer in (0..layers).rev() {
+                network.perceptron_backward(layer, slab);
+                network.attention_backward(layer, slab);
+                network.pause(2 * layers + 3 - layer, slab, stream(layer));
             }
         });
     }
@@ -244,7 +314,38 @@ impl Network<'_> {
         let right = if forward { matrix.forward } else { matrix.backward };
         let rows = self.plan.rows();
         let (inner, outer) = (left.len() / rows, into.len() / rows);
-        product_packed(into, outer, output, View::new(left, rows, right.inner(), inner), right);
+        let left = View::new(left, rows, right.inner(), inner);
+        let sums = matrix.sums.map(|[to_output, to_input]| if forward { to_output } else { to_input });
+        let size = (rows, right.columns());
+        let before =
+            if sums.is_some() && output == Output::Add { row_sums(into, outer, size, false) } else { Vec::new() };
+        product_packed(into, outer, output, left, right);
+        let Network { pass, chunk, .. } = *self;
+        match self.watch.strike {
+            Some(Strike { place, bit }) if place == (Place::Product { pass, chunk, matrix: range.start, forward }) => {
+                let (row, column) = (bit / 32 / size.1, bit / 32 % size.1);
+                flip(into, 32 * (row * outer + column) + bit % 32);
+            }
+            _ => {}
+        }
+        if let Some(sums) = sums {
+            let made = Made { left, sums, before: &before };
+            self.watch.product(excess(made, &row_sums(into, outer, size, false), right.columns()));
+        }
+    }
+
+    /// [`product`] of two activations, checked where the watch wants it.
+    fn multiply(&self, into: &mut [f32], stride: usize, left: View<'_>, right: View<'_>, band: Band) {
+        product(into, stride, Output::Replace, left, right, band);
+        if self.watch.products {
+            let causal = band == Band::LowerOutput;
+            let after = row_sums(into, stride, (left.rows(), right.columns()), causal);
+            self.watch.product(if causal {
+                excess_causal(left, right, &after)
+            } else {
+                excess(Made { left, sums: &Sums::of(right), before: &[] }, &after, right.columns())
+            });
+        }
     }
 
     fn embed(&self, tokens: &[u32], slab: &mut [f32]) {
@@ -295,10 +396,10 @@ impl Network<'_> {
     fn attend(&self, head: Head, qkv: &[f32], probabilities: &mut [f32], attended: &mut [f32]) {
         let (keys, context) = (self.plan.keys, self.plan.config.context);
         let [query, key, value] = head.query_key_value.map(|start| head.view(&qkv[start..], 3));
-        product(probabilities, keys, Output::Replace, query, key.transposed(), Band::LowerOutput);
+        self.multiply(probabilities, keys, query, key.transposed(), Band::LowerOutput);
         causal_softmax(probabilities, keys, head.scale);
         let weights = View::new(probabilities, context, context, keys);
-        product(&mut attended[head.output..], self.plan.config.width, Output::Replace, weights, value, Band::LowerLeft);
+        self.multiply(&mut attended[head.output..], self.plan.config.width, weights, value, Band::LowerLeft);
     }
 
     fn perceptron_forward(&self, layer: usize, slab: &mut [f32]) {
@@ -410,12 +511,12 @@ impl Network<'_> {
         let attended = head.view(&attended[head.output..], 1);
         let weights = View::new(probabilities, context, context, keys);
         let [to_query, to_key, to_value] = head.query_key_value;
-        product(&mut gradients[to_value..], stride, Output::Replace, weights.transposed(), attended, Band::UpperLeft);
-        product(scores, keys, Output::Replace, attended, value.transposed(), Band::LowerOutput);
+        self.multiply(&mut gradients[to_value..], stride, weights.transposed(), attended, Band::UpperLeft);
+        self.multiply(scores, keys, attended, value.transposed(), Band::LowerOutput);
         causal_softmax_backward(probabilities, scores, keys, head.scale);
         let scores = View::new(scores, context, context, keys);
-        product(&mut gradients[to_query..], stride, Output::Replace, scores, key, Band::LowerLeft);
-        product(&mut gradients[to_key..], stride, Output::Replace, scores.transposed(), query, Band::UpperLeft);
+        self.multiply(&mut gradients[to_query..], stride, scores, key, Band::LowerLeft);
+        self.multiply(&mut gradients[to_key..], stride, scores.transposed(), query, Band::UpperLeft);
     }
 }
 
@@ -460,8 +561,7 @@ const TASK_ROWS: usize = 512;
 ///
 /// `tokens`: the pass's input. Each task owns some rows of one tensor and runs over the chunks in their order.
 pub fn weight_gradients(
-    plan: &Plan,
-    layout: &Layout,
+    Network { plan, layout, watch, .. }: Network<'_>,
     tokens: &[u32],
     activations: &[f32],
     gradients: &mut [f32],
@@ -485,7 +585,7 @@ pub fn weight_gradients(
         }
         let chunks = activations.chunks_exact(plan.slab.len).zip(tokens.chunks_exact(plan.rows()));
         for (slab, tokens) in chunks {
-            factors.add(plan, slab, tokens, first, into);
+            factors.add((plan, watch), slab, tokens, first, into);
         }
     });
 }
@@ -524,15 +624,16 @@ fn factors(plan: &Plan, layout: &Layout) -> Vec<Factors> {
 
 impl Factors {
     /// Adds one chunk's share to the rows of the tensor from `first` on.
-    fn add(&self, plan: &Plan, slab: &[f32], tokens: &[u32], first: usize, into: &mut [f32]) {
+    fn add(&self, (plan, watch): (&Plan, &Watch), slab: &[f32], tokens: &[u32], first: usize, into: &mut [f32]) {
+        let add_outer = |gradient: &Range<usize>, input: &Range<usize>, into: &mut [f32]| {
+            add_outer(watch, plan.rows(), &slab[gradient.clone()], &slab[input.clone()], first, into);
+        };
         let c = plan.config.width;
         let entering = slab[plan.slab.stream(0).clone()].chunks_exact(c);
         match self {
-            Self::Matrix { gradient, input } => {
-                add_outer(plan.rows(), &slab[gradient.clone()], &slab[input.clone()], first, into)
-            }
+            Self::Matrix { gradient, input } => add_outer(gradient, input, into),
             Self::Tokens => {
-                add_outer(plan.rows(), &slab[plan.slab.logits.clone()], &slab[plan.slab.normed.clone()], first, into);
+                add_outer(&plan.slab.logits, &plan.slab.normed, into);
                 let rows = first..first + into.len() / c;
                 for (token, row) in tokens.iter().zip(entering).filter(|(token, _)| rows.contains(&(**token as usize)))
                 {
@@ -560,9 +661,15 @@ fn add(from: &[f32], into: &mut [f32]) {
 }
 
 /// Adds `gradient' input` over `rows` to the rows of a matrix from `first` on.
-fn add_outer(rows: usize, gradient: &[f32], input: &[f32], first: usize, into: &mut [f32]) {
+fn add_outer(watch: &Watch, rows: usize, gradient: &[f32], input: &[f32], first: usize, into: &mut [f32]) {
     let (outs, ins) = (gradient.len() / rows, input.len() / rows);
     let height = into.len() / ins;
     let left = View::new(&gradient[first..], rows, height, outs).transposed();
-    product(into, ins, Output::Add, left, View::new(input, rows, ins, ins), Band::Full);
+    let right = View::new(input, rows, ins, ins);
+    let sums = |into: &[f32]| row_sums(into, ins, (height, ins), false);
+    let before = if watch.products { sums(into) } else { Vec::new() };
+    product(into, ins, Output::Add, left, right, Band::Full);
+    if watch.products {
+        watch.product(excess(Made { left, sums: &Sums::of(right), before: &before }, &sums(into), ins));
+    }
 }

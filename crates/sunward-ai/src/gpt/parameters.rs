@@ -8,6 +8,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::config::GptConfig;
+use crate::kernel::checked::Sums;
 use crate::kernel::{Panels, View};
 use sunward_units::random::{Purpose, Stream};
 
@@ -125,6 +126,8 @@ pub struct PackedMatrix<'a> {
     pub forward: Panels<'a>,
     /// The matrix, `[out, in]`.
     pub backward: Panels<'a>,
+    /// Row sums of either, made from the weights; none where products are not checked.
+    pub sums: Option<[&'a Sums; 2]>,
 }
 
 /// All matrices packed, rebuilt from the weights at the start of each step.
@@ -133,6 +136,8 @@ pub struct PackedWeights {
     packed: Vec<f32>,
     /// Start of each matrix in `packed`, by its start in the weights.
     places: Vec<(usize, [usize; 2], Range<usize>)>,
+    /// Row sums of both forms of each matrix; empty where products are not checked.
+    sums: Vec<[Sums; 2]>,
 }
 
 impl PackedWeights {
@@ -151,11 +156,11 @@ impl PackedWeights {
                 (tensor.range.start, [out, input], start..at)
             })
             .collect();
-        Self { packed: vec![0.0; at], places }
+        Self { packed: vec![0.0; at], places, sums: Vec::new() }
     }
 
-    /// Packs `weights`.
-    pub fn pack(&mut self, weights: &[f32]) {
+    /// Packs `weights`; with `checked`, sums their rows and columns for checked products.
+    pub fn pack(&mut self, weights: &[f32], checked: bool) {
         let mut rest = &mut self.packed[..];
         let mut jobs = Vec::with_capacity(self.places.len());
         for (start, shape, range) in &self.places {
@@ -169,6 +174,33 @@ impl PackedWeights {
             Panels::pack(matrix.transposed(), forward);
             Panels::pack(matrix, backward);
         });
+        let sums = |(start, [out, input], _): &(usize, [usize; 2], Range<usize>)| {
+            let matrix = View::new(&weights[*start..start + out * input], *out, *input, *input);
+            [Sums::of(matrix.transposed()), Sums::of(matrix)]
+        };
+        self.sums = if checked { self.places.par_iter().map(sums).collect() } else { Vec::new() };
+    }
+
+    /// The packed elements, for a flip to strike.
+    pub fn packed_mut(&mut self) -> &mut [f32] {
+        &mut self.packed
+    }
+
+    /// Resident bytes of the packed copy.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of_val(&self.packed[..])
+    }
+
+    /// Bytes of the row sums of a checked step.
+    #[must_use]
+    pub fn sums_bytes(&self) -> usize {
+        self.places.iter().map(|(_, [out, input], _)| Sums::bytes(*out) + Sums::bytes(*input)).sum()
+    }
+
+    /// First element, rows and columns of each packed matrix among the weights.
+    pub fn matrices(&self) -> impl Iterator<Item = (usize, [usize; 2])> {
+        self.places.iter().map(|(start, shape, _)| (*start, *shape))
     }
 
     /// The packed forms of the matrix that lies at `range` of the weights.
@@ -177,7 +209,11 @@ impl PackedWeights {
         let place = self.places.binary_search_by_key(&range.start, |place| place.0).expect("a matrix of the layout");
         let (_, [out, input], packed) = &self.places[place];
         let (forward, backward) = self.packed[packed.clone()].split_at(Panels::packed_len(*input, *out));
-        PackedMatrix { forward: Panels::new(forward, *input, *out), backward: Panels::new(backward, *out, *input) }
+        PackedMatrix {
+            forward: Panels::new(forward, *input, *out),
+            backward: Panels::new(backward, *out, *input),
+            sums: self.sums.get(place).map(|[forward, backward]| [forward, backward]),
+        }
     }
 }
 

@@ -97,6 +97,7 @@ mod tests {
     use crate::gpt::data::{Batch, Corpus};
     use crate::gpt::model::{Network, Plan, weight_gradients};
     use crate::gpt::parameters::PackedWeights;
+    use crate::gpt::watch::Watch;
     use crate::kernel::elementwise::{exp, normal};
     use crate::kernel::product::Output;
 
@@ -105,14 +106,16 @@ mod tests {
         let layout = Layout::new(config);
         let plan = Plan::new(config, batch.inputs.len() / config.context);
         let mut packed = PackedWeights::new(&layout);
-        packed.pack(weights);
-        let network = Network { plan: &plan, layout: &layout, weights, packed: &packed };
+        packed.pack(weights, false);
+        let watch = Watch::default();
+        let network =
+            Network { plan: &plan, layout: &layout, weights, packed: &packed, watch: &watch, pass: 0, chunk: 0 };
         let mut activations = vec![f32::NAN; plan.activations_len()];
         network.forward(&batch.inputs, &mut activations);
         let loss = network.loss(&batch.targets, &mut activations) / batch.inputs.len() as f64;
         network.backward(&mut activations);
         let mut gradients = vec![f32::NAN; layout.elements()];
-        weight_gradients(&plan, &layout, &batch.inputs, &activations, &mut gradients, Output::Replace);
+        weight_gradients(network, &batch.inputs, &activations, &mut gradients, Output::Replace);
         (loss, gradients)
     }
 
@@ -185,8 +188,17 @@ mod tests {
         let layout = Layout::new(&config);
         let plan = Plan::new(&config, 6);
         let mut packed = PackedWeights::new(&layout);
-        packed.pack(&weights);
-        let network = Network { plan: &plan, layout: &layout, weights: &weights, packed: &packed };
+        packed.pack(&weights, false);
+        let watch = Watch::default();
+        let network = Network {
+            plan: &plan,
+            layout: &layout,
+            weights: &weights,
+            packed: &packed,
+            watch: &watch,
+            pass: 0,
+            chunk: 0,
+        };
         let logits = |tokens: &[u32]| {
             let mut activations = vec![0.0; plan.activations_len()];
             network.forward(tokens, &mut activations);

@@ -13,6 +13,7 @@ use super::optimizer::{Moments, adamw, gradient_norm};
 use super::parameters::{Layout, PackedWeights};
 use super::sample::{self, Sampling};
 use super::schedule::learning_rate;
+use super::watch::{Place, Strike, Watch, flip};
 use crate::kernel::product::Output;
 use sunward_units::random::{Purpose, Stream};
 
@@ -103,10 +104,9 @@ impl Buffers {
     /// # Panics
     /// If the region has no such bit.
     pub fn flip(&mut self, region: Region, bit: usize) -> (f32, f32) {
-        let element = &mut self.region_mut(region)[bit / 32];
-        let before = *element;
-        *element = f32::from_bits(before.to_bits() ^ (1 << (bit % 32)));
-        (before, *element)
+        let before = self.region(region)[bit / 32];
+        flip(self.region_mut(region), bit);
+        (before, self.region(region)[bit / 32])
     }
 }
 
@@ -155,6 +155,7 @@ pub struct Trainer {
     packed: PackedWeights,
     adapters: Option<Adapters>,
     buffers: Buffers,
+    pub(super) watch: Watch,
     iteration: u64,
 }
 
@@ -188,7 +189,8 @@ impl Trainer {
         }
         buffers.regions[Region::Activations as usize] = vec![0.0; plan.activations_len()];
         let packed = PackedWeights::new(&layout);
-        Ok(Self { config, settings, corpus, layout, plan, packed, adapters: None, buffers, iteration: 0 })
+        let watch = Watch::default();
+        Ok(Self { config, settings, corpus, layout, plan, packed, adapters: None, buffers, watch, iteration: 0 })
     }
 
     /// The run of a checkpoint, continued as if it had never stopped.
@@ -284,6 +286,18 @@ impl Trainer {
         &self.layout
     }
 
+    /// How a batch is cut and where its activations lie.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The packed copy of the weights.
+    #[must_use]
+    pub fn packed(&self) -> &PackedWeights {
+        &self.packed
+    }
+
     /// Tokens of one step.
     #[must_use]
     pub fn tokens_per_step(&self) -> usize {
@@ -321,23 +335,38 @@ impl Trainer {
 
     /// Loss and gradients of the next step on `batch`; weights stay.
     pub(super) fn compute(&mut self, batch: &Batch, observe: &mut impl FnMut(Phase, &mut Buffers)) -> StepReport {
+        let strike = self.watch.strike;
+        let mut observe = |phase: Phase, buffers: &mut Buffers| {
+            observe(phase, buffers);
+            match strike {
+                Some(Strike { place: Place::Buffer { region, phase: at }, bit }) if at == phase => {
+                    buffers.flip(region, bit);
+                }
+                _ => {}
+            }
+        };
+        self.watch.begin(self.config.layers);
         observe(Phase::Start, &mut self.buffers);
         self.pack();
+        if let Some(Strike { place: Place::Packed, bit }) = strike {
+            flip(self.packed.packed_mut(), bit);
+        }
         let pass_tokens = self.plan.pass_sequences() * self.config.context;
         let mut loss = 0.0;
         let passes = batch.inputs.chunks_exact(pass_tokens).zip(batch.targets.chunks_exact(pass_tokens));
         for (pass, (inputs, targets)) in passes.enumerate() {
-            self.with_network(|network, activations| network.forward(inputs, activations));
+            self.with_network(pass, |network, activations| network.forward(inputs, activations));
             observe(Phase::Forward { pass }, &mut self.buffers);
-            loss += self.with_network(|network, activations| {
+            loss += self.with_network(pass, |network, activations| {
                 let loss = network.loss(targets, activations);
                 network.backward(activations);
                 loss
             });
             observe(Phase::Backward { pass }, &mut self.buffers);
-            let [_, gradients, _, _, activations, ..] = &mut self.buffers.regions;
+            let [weights, gradients, _, _, activations, ..] = &mut self.buffers.regions;
             let output = if pass == 0 { Output::Replace } else { Output::Add };
-            weight_gradients(&self.plan, &self.layout, inputs, activations, gradients, output);
+            let network = network(&self.plan, &self.layout, weights, &self.packed, &self.watch);
+            weight_gradients(network, inputs, activations, gradients, output);
         }
         let [_, gradients, .., adapters, adapter_gradients] = &mut self.buffers.regions;
         if let Some(Adapters { layout, .. }) = &self.adapters {
@@ -353,7 +382,7 @@ impl Trainer {
     }
 
     /// The regions that are trained and that hold their gradients.
-    fn trained(&self) -> (Region, Region) {
+    pub(super) fn trained(&self) -> (Region, Region) {
         match self.adapters {
             None => (Region::Weights, Region::Gradients),
             Some(_) => (Region::Adapters, Region::AdapterGradients),
@@ -376,20 +405,20 @@ impl Trainer {
     fn pack(&mut self) {
         let [weights, _, _, _, _, values, _] = &self.buffers.regions;
         match &mut self.adapters {
-            None => self.packed.pack(weights),
+            None => self.packed.pack(weights, self.watch.products),
             Some(Adapters { layout, merged, .. }) => {
                 layout.merge(weights, values, merged);
-                self.packed.pack(merged);
+                self.packed.pack(merged, self.watch.products);
             }
         }
     }
 
-    /// Calls `work` with the packed network and the activations.
-    fn with_network<R>(&mut self, work: impl FnOnce(&Network<'_>, &mut [f32]) -> R) -> R {
+    /// Calls `work` with the packed network in pass `pass` and the activations.
+    fn with_network<R>(&mut self, pass: usize, work: impl FnOnce(&Network<'_>, &mut [f32]) -> R) -> R {
         let [weights, _, _, _, activations, ..] = &mut self.buffers.regions;
         let weights = self.adapters.as_ref().map_or(&*weights, |tuned| &tuned.merged);
-        let network = Network { plan: &self.plan, layout: &self.layout, weights, packed: &self.packed };
-        work(&network, activations)
+        let network = network(&self.plan, &self.layout, weights, &self.packed, &self.watch);
+        work(&Network { pass, ..network }, activations)
     }
 
     /// Mean cross-entropy (nat) over `batches` batches of `part`, the same ones at every call.
@@ -404,7 +433,7 @@ impl Trainer {
             let batch = Batch::draw(corpus.tokens(part), settings.batch, context, stream);
             for (inputs, targets) in batch.inputs.chunks_exact(pass_tokens).zip(batch.targets.chunks_exact(pass_tokens))
             {
-                total += self.with_network(|network, activations| {
+                total += self.with_network(0, |network, activations| {
                     network.forward(inputs, activations);
                     network.loss(targets, activations)
                 });
@@ -423,7 +452,7 @@ impl Trainer {
         self.pack();
         let plan = sample::plan(&self.config);
         let weights = self.adapters.as_ref().map_or(self.buffers.region(Region::Weights), |tuned| &tuned.merged);
-        let network = Network { plan: &plan, layout: &self.layout, weights, packed: &self.packed };
+        let network = network(&plan, &self.layout, weights, &self.packed, &self.watch);
         Ok(corpus.vocabulary().decode(&sample::generate(&network, self.config.context, &prompt, count, sampling)))
     }
 
@@ -493,6 +522,17 @@ impl Trainer {
         self.iteration = from.run.iteration;
         Ok(())
     }
+}
+
+/// The network of a pass.
+fn network<'a>(
+    plan: &'a Plan,
+    layout: &'a Layout,
+    weights: &'a [f32],
+    packed: &'a PackedWeights,
+    watch: &'a Watch,
+) -> Network<'a> {
+    Network { plan, layout, weights, packed, watch, pass: 0, chunk: 0 }
 }
 
 #[cfg(test)]

@@ -271,6 +271,14 @@ pub fn cross_entropy(
     });
 }
 
+/// Magnitude of the largest element; a not-a-number is larger than all.
+#[must_use]
+pub fn largest_magnitude(x: &[f32]) -> f32 {
+    // Without their sign, f32 are in the order of their bits.
+    let bits = vectorised(|| x.iter().fold(0, |most, x| u32::max(most, x.to_bits() & 0x7FFF_FFFF)));
+    f32::from_bits(bits)
+}
+
 /// Sum of the squares, in double precision.
 #[must_use]
 pub fn sum_of_squares(x: &[f32]) -> f64 {

@@ -20,11 +20,11 @@ const COLUMNS: usize = 32;
 /// A matrix inside a flat buffer: element (i, j) is `data[i * row_stride + j * column_stride]`.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
-    data: &'a [f32],
-    rows: usize,
-    columns: usize,
-    row_stride: usize,
-    column_stride: usize,
+    pub(super) data: &'a [f32],
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) row_stride: usize,
+    pub(super) column_stride: usize,
 }
 
 impl<'a> View<'a> {
@@ -33,6 +33,18 @@ impl<'a> View<'a> {
     pub fn new(data: &'a [f32], rows: usize, columns: usize, stride: usize) -> Self {
         assert!(rows == 0 || data.len() >= (rows - 1) * stride + columns, "a view reaches past its buffer");
         Self { data, rows, columns, row_stride: stride, column_stride: 1 }
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
     }
 
     /// The same elements with rows and columns exchanged.
@@ -53,7 +65,8 @@ impl<'a> View<'a> {
         let width = WIDTH.min(self.rows - first);
         let cells = panel.as_chunks_mut::<WIDTH>().0;
         let strip = &self.data[first * self.row_stride..];
-        if self.row_stride == 1 && width == WIDTH {
+        // Rows of one element have this stride too, and no columns that lie together.
+        if self.row_stride == 1 && self.column_stride >= WIDTH && width == WIDTH {
             for (cell, source) in cells.iter_mut().zip(strip.chunks(self.column_stride)) {
                 cell.copy_from_slice(&source[..WIDTH]);
             }
@@ -161,6 +174,12 @@ impl<'a> Panels<'a> {
     #[must_use]
     pub fn inner(&self) -> usize {
         self.inner
+    }
+
+    /// Columns of the right side and of the product.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
     }
 }
 

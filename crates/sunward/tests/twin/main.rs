@@ -11,3 +11,4 @@ mod money;
 mod serving;
 mod slurm;
 mod studies;
+mod upsets;
