@@ -1,7 +1,7 @@
 //! The coupled twin in time: the clock, the scheduler (plan, immutable blueprint, execute), faults and the record.
 //!
 //! [`simulate`] flies a [`sunward_mission::world::World`]. Each step follows the same order for every site: place, light, power,
-//! heat, clock, work, data, wear. The crate reads no clock, file, socket or environment; the same world gives the same record
+//! heat, clock, work, data, wear, money. The crate reads no clock, file, socket or environment; the same world gives the same record
 //! with one thread or many.
 
 mod almanac;
@@ -82,4 +82,6 @@ pub const NOT_MODELLED: &[&str] = &[
     "Radiation: solar particle events, cosmic rays, beam data of the accelerator itself (Google's Trillium stands in).",
     "Work: time to load models, to write checkpoints and to wake accelerators; checkpoints and reboots fall on whole steps; moving a placed job.",
     "Links: rain, interference, antenna patterns, retransmission; links between satellites.",
+    "Halls: weather, part load of the cooling plant, outages of the grid; fleets: contention for antennas among units that are not flown.",
+    "Money: taxes, debt, residual values; prices that move within the run, but the launch price's; making of hardware in carbon dioxide.",
 ];

@@ -31,6 +31,8 @@ pub(crate) struct Books<'w> {
     ledger: Ledger,
     /// Cost of the time flown, `[category]`.
     levelized: [f64; Category::ALL.len()],
+    /// Cost of the accelerators among it, those that replace failed ones included, USD.
+    accelerators: f64,
     /// Own mass launched so far.
     launched: Kilograms,
     carbon: Kilograms,
@@ -60,6 +62,7 @@ impl<'w> Books<'w> {
             rate,
             ledger: Ledger::new(),
             levelized: [0.0; Category::ALL.len()],
+            accelerators: 0.0,
             launched: Kilograms::ZERO,
             carbon: Kilograms::ZERO,
             water: Kilograms::ZERO,
@@ -173,6 +176,9 @@ impl<'w> Books<'w> {
             all.push((Category::Replacement, Purchase::Units { count: stands_for, price: cost.unit }));
             all.push((Category::Launch, self.launch(cost, design.dry_mass * stands_for as f64, bought.at)));
         }
+        if !bought.aged {
+            self.accelerators += chips.amount().0;
+        }
         for (category, purchase) in all {
             let amount = self.enter(bought.at, category, purchase, &cause);
             if !bought.aged {
@@ -243,7 +249,7 @@ impl<'w> Books<'w> {
     pub(crate) fn close(self, work: &Work) -> (Vec<Payment>, Money) {
         let sum = |of: fn(&Meter) -> f64| -> f64 { self.billed.iter().map(of).sum() };
         let levelized = Usd(self.levelized.iter().sum());
-        let without_compute = levelized - Usd(self.levelized[Category::Compute as usize]);
+        let without_compute = levelized - Usd(self.levelized[Category::Compute as usize] + self.accelerators);
         let delivered = DeliveredWork {
             energy: Joules(sum(|meter| meter.computers.0)),
             work: work.computed,

@@ -183,7 +183,7 @@ pub struct Money {
     pub accelerator_time: Seconds,
     /// Cost per megawatt-hour that reached the computers.
     pub usd_per_mwh: Option<f64>,
-    /// The same without the price of the accelerators: what it costs to feed, cool and house them.
+    /// The same without the price of the accelerators, first and replaced: what it costs to feed, cool and house them.
     pub usd_per_mwh_without_accelerators: Option<f64>,
     /// Cost per 10^15 FLOP/s of useful work kept up for a day.
     pub usd_per_pflop_day: Option<f64>,

@@ -514,10 +514,12 @@ fn models_stand_side_by_side_on_the_same_inputs() {
 fn the_twin_is_flown_from_the_same_inputs() {
     let folder = fresh_folder("twin_column");
     let compared = |more: &[&str]| {
-        let arguments = ["compare", "--model", "mccalip,twin", "--json", "--set", "years=1", "--set", "satellite_life=1"];
+        let arguments =
+            ["compare", "--model", "mccalip,twin", "--json", "--set", "years=1", "--set", "satellite_life=1"];
         json(&run(&folder, &[&arguments, more].concat()))
     };
-    let number = |all: &Value, path: &str| all.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path}"));
+    let number =
+        |all: &Value, path: &str| all.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path}"));
     let dawn = compared(&[]);
     let satellites = |all: &Value| number(all, "/models/twin/results/satellites/value");
     let sun = |all: &Value| -> f64 {
@@ -526,7 +528,10 @@ fn the_twin_is_flown_from_the_same_inputs() {
     };
     // facts of the dawn-dusk orbit at 550 km: 4.8 to 5.0 % of a year in shadow, less the year's start.
     assert!((0.94..0.97).contains(&sun(&dawn)), "{}", sun(&dawn));
-    assert!(satellites(&dawn) > number(&dawn, "/models/mccalip/results/satellites/value"), "conversion and bus take their share");
+    assert!(
+        satellites(&dawn) > number(&dawn, "/models/mccalip/results/satellites/value"),
+        "conversion and bus take their share"
+    );
     // Noon: more than a third of each orbit in shadow, for which the batteries are too small.
     let noon = compared(&["--set", "local_time=12"]);
     assert!(sun(&noon) < 0.66 && satellites(&noon) > 1.4 * satellites(&dawn));

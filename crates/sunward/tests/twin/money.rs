@@ -160,6 +160,10 @@ fn what_fails_is_swapped_where_that_is_wanted_and_paid() {
     assert!(swapped.iter().zip(&answered).all(|(got, expected)| (got - expected).abs() < 1e-6));
     assert_eq!(amount(&money(&kept).paid, "replacement"), 30e3 * swapped.len() as f64);
     assert_eq!(amount(&money(&lost).paid, "replacement"), 0.0);
+    // What the accelerators cost, swapped ones included, is left out where they are.
+    let kept = money(&kept);
+    let chips = amount(&kept.of_time_flown, "compute") + amount(&kept.of_time_flown, "replacement");
+    close(kept.usd_per_mwh_without_accelerators.unwrap(), (kept.levelized.0 - chips) / (kept.energy.0 / 3.6e9), 1e-12);
 }
 
 /// A counted fleet is its flown part as often as it stands for it, but for the launch price, which falls with its mass.
