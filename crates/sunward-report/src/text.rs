@@ -184,6 +184,33 @@ pub(crate) fn fine_tuned(job: &JobOutcome) -> Option<String> {
         .then(|| format!("validation loss on the new text {before:.4} before, {after:.4} after {steps} steps"))
 }
 
+/// What a mission costs, line by line; nothing where no ledger is kept.
+pub(crate) fn money_rows(money: &Money) -> Vec<(&'static str, String)> {
+    let each = |cost: Option<f64>| cost.map(|cost| format!("{} USD", significant(cost, 4)));
+    let mut rows = vec![
+        ("paid to build", money.capital.to_string()),
+        ("paid to run", money.operating.to_string()),
+        ("net present value", money.net_present_value.to_string()),
+        ("cost of the time flown", money.levelized.to_string()),
+    ];
+    if money.revenue.0 > 0.0 {
+        rows.insert(2, ("earned", money.revenue.to_string()));
+    }
+    let per = [
+        ("  per MWh of the computers", each(money.usd_per_mwh)),
+        ("  the same, accelerators left out", each(money.usd_per_mwh_without_accelerators)),
+        ("  per PFLOP-day", each(money.usd_per_pflop_day)),
+        ("  per hour of an accelerator", each(money.usd_per_gpu_hour)),
+        ("  per million tokens", each(money.usd_per_mtoken)),
+        ("  per image", each(money.usd_per_image)),
+        ("  per request", each(money.usd_per_request)),
+    ];
+    rows.extend(per.into_iter().filter_map(|(name, cost)| Some((name, cost?))));
+    rows.push(("carbon dioxide", money.carbon.to_string()));
+    rows.push(("water", format!("{} l", count(money.water.0))));
+    rows
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,31 +242,4 @@ mod tests {
         );
         assert_eq!(shortened("Svalbard ground station", 9), "Svalbard\u{2026}");
     }
-}
-
-/// What a mission costs, line by line; nothing where no ledger is kept.
-pub(crate) fn money_rows(money: &Money) -> Vec<(&'static str, String)> {
-    let each = |cost: Option<f64>| cost.map(|cost| format!("{} USD", significant(cost, 4)));
-    let mut rows = vec![
-        ("paid to build", money.capital.to_string()),
-        ("paid to run", money.operating.to_string()),
-        ("net present value", money.net_present_value.to_string()),
-        ("cost of the time flown", money.levelized.to_string()),
-    ];
-    if money.revenue.0 > 0.0 {
-        rows.insert(2, ("earned", money.revenue.to_string()));
-    }
-    let per = [
-        ("  per MWh of the computers", each(money.usd_per_mwh)),
-        ("  the same, accelerators left out", each(money.usd_per_mwh_without_accelerators)),
-        ("  per PFLOP-day", each(money.usd_per_pflop_day)),
-        ("  per hour of an accelerator", each(money.usd_per_gpu_hour)),
-        ("  per million tokens", each(money.usd_per_mtoken)),
-        ("  per image", each(money.usd_per_image)),
-        ("  per request", each(money.usd_per_request)),
-    ];
-    rows.extend(per.into_iter().filter_map(|(name, cost)| Some((name, cost?))));
-    rows.push(("carbon dioxide", money.carbon.to_string()));
-    rows.push(("water", format!("{} l", count(money.water.0))));
-    rows
 }
