@@ -27,6 +27,8 @@ const RECORDED_MAX: usize = 16;
 
 /// The years for which [`sunward_plant::radiation::RadiationModel`] knows where the belts are, in UTC.
 const RADIATION_EPOCHS: [&str; 2] = ["1960-01-01T00:00:00Z", "2035-01-01T00:00:00Z"];
+/// The years of missions without satellites: well inside what 64 bits of nanoseconds around 2000 count, 1708 to 2292.
+const COUNTED_EPOCHS: [&str; 2] = ["1960-01-01T00:00:00Z", "2200-01-01T00:00:00Z"];
 /// Least share of a new battery's capacity that must be left to the end of a run by calendar fade alone.
 const HEALTH_MIN: f64 = 0.05;
 /// Most data that one job may send in one direction in a run. What piled up may be queued as a single transfer, the largest of
@@ -96,7 +98,7 @@ impl Compiler<'_> {
         let steps = (header.duration.0 / header.step.0).round().max(1.0) as u64;
         let duration = Span::from_seconds(*header.step) * steps as i64;
         self.check_whole_steps(header, steps);
-        self.check_epoch(header)?;
+        self.check_epoch(mission)?;
         let defaults = self.found(None::<&Given<()>>, self.catalog.mission_defaults())?;
         let planning =
             self.value(header, "planning_interval", &header.planning_interval, Some(&defaults.planning_interval));
@@ -174,19 +176,23 @@ impl Compiler<'_> {
         }
     }
 
-    /// The run must lie in the years for which radiation is modelled; `None` where later instants could not be counted.
-    fn check_epoch(&mut self, header: &Given<keys::Header>) -> Option<()> {
-        let [first, last] = RADIATION_EPOCHS.map(|text| Instant::from_utc_text(text).expect("constants are instants"));
+    /// The run must lie in the years for which radiation is modelled, if anything flies; `None` where later instants could not be
+    /// counted.
+    fn check_epoch(&mut self, mission: &Mission) -> Option<()> {
+        let header = &mission.header;
+        let (epochs, what, until) = match mission.sites.iter().any(|site| site.orbit.is_some()) {
+            true => (RADIATION_EPOCHS, "for which radiation is modelled", "radiation is modelled to the end of 2034"),
+            false => (COUNTED_EPOCHS, "in which time is counted", "time is counted to the end of 2199"),
+        };
+        let [first, last] = epochs.map(|text| Instant::from_utc_text(text).expect("constants are instants"));
         if !(first..last).contains(&header.start) {
-            let message =
-                format!("start {:.0} is outside {first:.0}..{last:.0}, for which radiation is modelled", *header.start);
+            let message = format!("start {:.0} is outside {first:.0}..{last:.0}, {what}", *header.start);
             self.faults.push(Fault::at(&header.start, FaultKind::OutOfRange, message));
             return None;
         }
         let end = *header.start + Span::from_seconds(*header.duration);
         if end > last {
-            let message =
-                format!("the run ends at {end:.0}, after {last:.0}; radiation is modelled to the end of 2034");
+            let message = format!("the run ends at {end:.0}, after {last:.0}; {until}");
             self.faults.push(Fault::at(&header.duration, FaultKind::OutOfRange, message));
         }
         Some(())
@@ -878,20 +884,25 @@ impl Compiler<'_> {
         Some(rate)
     }
 
-    /// A job must fit at least one satellite it may run on: its number format, its memory, its accelerators.
+    /// A job must fit at least one site it may run on: its number format, its memory, its accelerators; and a site that stands for
+    /// several takes only jobs that each of them does.
     fn check_jobs_fit(&mut self, mission: &Mission, jobs: &[Job], designs: &[Design], sites: &[Site]) {
+        let stands_for =
+            |design: usize| sites.iter().find(|site| site.design as usize == design).map_or(1, |site| site.stands_for);
         for (given, job) in mission.jobs.iter().zip(jobs) {
-            let fault = match (&given.site, job.site) {
-                (Some(name), Some(site)) => {
-                    let design = sites[site as usize].design as usize;
-                    job.unfit(design, &designs[design]).map(|reason| {
-                        let message =
-                            format!("job {:?} does not fit satellite {:?}: {reason}", job.name, name.as_str());
-                        Fault::at(name, FaultKind::OutOfRange, message)
-                    })
+            let unfit = |design: usize| match stands_for(design) {
+                units if units > 1 && !job.each => {
+                    Some(format!("each unit flown stands for {units}, and one job is done once; give each = true"))
                 }
+                _ => job.unfit(design, &designs[design]),
+            };
+            let fault = match (&given.site, job.site) {
+                (Some(name), Some(site)) => unfit(sites[site as usize].design as usize).map(|reason| {
+                    let message = format!("job {:?} does not fit satellite {:?}: {reason}", job.name, name.as_str());
+                    Fault::at(name, FaultKind::OutOfRange, message)
+                }),
                 _ => {
-                    let reasons = designs.iter().enumerate().map(|(index, design)| job.unfit(index, design));
+                    let reasons = (0..designs.len()).map(unfit);
                     reasons.collect::<Option<Vec<_>>>().map(|reasons| {
                         let message = format!("job {:?} fits no satellite: {}", job.name, reasons.join("; "));
                         Fault::at(&given.name, FaultKind::OutOfRange, message)

@@ -224,6 +224,15 @@ fn dearer_money_and_less_work_cost_more() {
     assert_eq!(money(&hired).levelized, money(&usual).levelized, "revenue is no cost");
 }
 
+/// Belts end in 2035, halls do not.
+#[test]
+fn a_hall_runs_in_years_for_which_no_dose_is_known() {
+    let later = |text: &str| with(text, "start = \"2027-01-01T00:00:00Z\"", "start = \"2040-01-01T00:00:00Z\"");
+    assert!(flown(&later(HALL)).summary.work.computed.0 > 0.0);
+    assert!(faults(&later(FLEET)).contains("for which radiation is modelled"));
+    assert!(faults(&later(HALL).replace("2040", "2250")).contains("in which time is counted"));
+}
+
 #[test]
 fn what_does_not_go_together_is_told() {
     let told = |old: &str, new: &str, expected: &str| {
@@ -245,6 +254,11 @@ fn what_does_not_go_together_is_told() {
         "flown 2 does not divide the count of 5",
     );
     told("each = true", "each = true\nsite = \"hall\"", "site and each are both given");
+    let counted = with(FLEET, "count = 2\n", "count = 4\nflown = 2\n");
+    for job in ["site = \"rack-1\"", ""] {
+        let faults = faults(&with(&counted, "each = true", job));
+        assert!(faults.contains("each unit flown stands for 2, and one job is done once"), "{faults}");
+    }
     let unpriced = HALL.replace("[cost]\nprice_year = 2026\ndiscount_rate = \"7 %\"\nstaff = \"1 MUSD/yr\"\n", "");
     assert!(faults(&unpriced).contains("the mission has no cost section"), "{}", faults(&unpriced));
 }
