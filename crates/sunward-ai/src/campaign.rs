@@ -216,6 +216,22 @@ pub(crate) fn require(good: bool, what: &'static str, got: f64, expected: &'stat
     if good { Ok(()) } else { Err(CampaignError::Range { what, got, expected }) }
 }
 
+/// The regions that are struck: those asked for, else all that are known.
+pub(crate) fn regions<T: Copy + PartialEq>(
+    asked: &[T],
+    known: Vec<T>,
+    name: fn(T) -> &'static str,
+) -> Result<Vec<T>, CampaignError> {
+    match asked.iter().find(|region| !known.contains(region)) {
+        Some(&odd) => {
+            let names: Vec<&str> = known.into_iter().map(name).collect();
+            Err(CampaignError::Region { region: name(odd), expected: names.join(", ") })
+        }
+        None if asked.is_empty() => Ok(known),
+        None => Ok(asked.to_vec()),
+    }
+}
+
 /// Flips by class.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {

@@ -179,9 +179,9 @@ pub struct UnitCost {
     pub accelerator: Usd,
     /// Share of the unit's price lost with each doubling of the number built.
     pub learning_rate: Ratio,
-    /// Life of the unit.
+    /// Life of the unit; of a satellite no longer than that of its accelerators.
     pub life: Seconds,
-    /// Life of its accelerators.
+    /// Life of its accelerators; of a satellite's no longer than its own.
     pub accelerator_life: Seconds,
     /// Running cost per time over the price of the unit.
     pub operations: PerSecond,

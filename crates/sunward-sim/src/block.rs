@@ -239,10 +239,8 @@ impl<'w> Block<'w> {
             fleet.down += units * note.down.0;
             fleet.charge_min = fleet.charge_min.min(charge.0[lane]);
             fleet.chip_max = fleet.chip_max.max(self.state.chip.0[lane]);
-        }
-        for (lane, site) in self.sites.iter_mut().enumerate() {
-            if site.take_renewed() {
-                self.state.put(lane, &new_state(site.design()));
+            if self.sites[lane].take_renewed() {
+                self.state.put(lane, &new_state(self.sites[lane].design()));
             }
         }
         self.fleet_row.steps += 1;

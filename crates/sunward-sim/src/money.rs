@@ -75,7 +75,7 @@ impl<'w> Books<'w> {
 
     fn build(&mut self) {
         let world = self.world;
-        let longest = world.designs.iter().filter_map(|design| Some(life(design, design.cost.as_ref()?)));
+        let longest = world.designs.iter().filter_map(|design| Some(design.cost.as_ref()?.life));
         let longest = longest.fold(Seconds::ZERO, Seconds::max);
         if self.prices.development.0 > 0.0 {
             self.lasting(Category::Development, Purchase::Lump(self.prices.development), longest, "engineering");
@@ -85,10 +85,9 @@ impl<'w> Books<'w> {
             let units = units(world, index as u32);
             let name = world.sites.iter().find(|site| site.design as usize == index).map_or("", |site| &site.name);
             let accelerators = u64::from(design.compute.count) * units;
-            let (own, chips) = (life(design, cost), cost.life.min(cost.accelerator_life));
+            let (own, chips) = (cost.life, cost.accelerator_life);
             let unit = cost.unit * mean_of_series(cost, units);
             let computers = Purchase::Units { count: accelerators, price: cost.accelerator };
-            let chips = if design.supply.is_some() { cost.accelerator_life } else { chips };
             self.lasting(Category::Compute, computers, chips, &format!("accelerators of {name}"));
             match &design.supply {
                 Some(supply) => {
@@ -221,7 +220,7 @@ impl<'w> Books<'w> {
         let hall = design.supply.is_some();
         let kept = Purchase::Time { duration: since, price: operations };
         self.running(end, Category::Staff, kept, if hall { "hall kept up" } else { "fleet kept up" });
-        let aside = UsdPerSecond(built.0 * cost.disposal.0 / life(design, cost).0);
+        let aside = UsdPerSecond(built.0 * cost.disposal.0 / cost.life.0);
         self.running(end, Category::Disposal, Purchase::Time { duration: since, price: aside }, "set aside");
         if used.antenna_s > 0.0 {
             let booked = Purchase::Time { duration: Seconds(used.antenna_s), price: prices.contact };
@@ -315,11 +314,6 @@ fn terms(purchase: &Purchase) -> String {
         Purchase::Power { power, price } => format!("{power} at {price}"),
         Purchase::Time { duration, price } => format!("{duration} at {price}"),
     }
-}
-
-/// Life of a unit: a satellite goes with its accelerators.
-fn life(design: &Design, cost: &UnitCost) -> Seconds {
-    if design.supply.is_some() { cost.life } else { cost.life.min(cost.accelerator_life) }
 }
 
 /// Units of a design, those that others stand for included.

@@ -5,12 +5,13 @@
 //! **Not modelled**: reboots are counted in whole steps; loading a model, writing a checkpoint and switching jobs take no time.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use sunward_astro::time::{Instant, Span};
-use sunward_mission::world::{Compute, Design, Links, World};
+use sunward_mission::world::{Design, Links, World};
 use sunward_plant::radiation::{Event as Strike, Susceptibility, event_count, event_time, fault_age};
 use sunward_units::random::{Purpose, Stream};
-use sunward_units::{Bits, Flops, Grays, Meters, Seconds};
+use sunward_units::{Bits, Flops, Grays, Meters, PerSecond, Seconds};
 use sunward_work::demand::Demand;
 use sunward_work::payload::{Loss, PayloadError, Upset};
 use sunward_work::roofline::UnitTime;
@@ -154,7 +155,7 @@ impl<'w> SiteRun<'w> {
             power_cap_w: 0.0,
             work_in_shadow: true,
             blocked_until: world.start,
-            failures: failures(world, index, compute, 0, world.start),
+            failures: failures(world, index, compute.failure_rate, 0..u64::from(compute.count), world.start),
             lives: u64::from(compute.count),
             swaps: Vec::new(),
             successor: None,
@@ -533,10 +534,10 @@ impl<'w> SiteRun<'w> {
     }
 
     fn draw_failures(&mut self, count: u32, from: Instant) {
-        let compute = Compute { count, ..self.design.compute.clone() };
-        self.failures.extend(failures(self.world, self.index, &compute, self.lives, from));
+        let lives = self.lives..self.lives + u64::from(count);
+        self.lives = lives.end;
+        self.failures.extend(failures(self.world, self.index, self.design.compute.failure_rate, lives, from));
         self.failures.sort_by(|a, b| b.cmp(a));
-        self.lives += u64::from(count);
     }
 
     fn buy(&mut self, at: Instant, what: Goods, aged: bool) {
@@ -876,24 +877,20 @@ pub(crate) fn rank(world: &World, index: u32) -> (std::cmp::Reverse<u8>, i64, In
     (std::cmp::Reverse(job.priority), job.deadline.map_or(i64::MAX, |deadline| deadline.0), job.release, index)
 }
 
-/// Instants at which a site's accelerators, put to work at `from`, fail for good within the run, latest first; `lives` were drawn before.
-fn failures(world: &World, site: u32, compute: &Compute, lives: u64, from: Instant) -> Vec<Instant> {
+/// Instants at which the accelerators of a site that are its `lives`, put to work at `from`, fail for good within the run, latest first.
+fn failures(world: &World, site: u32, rate: PerSecond, lives: Range<u64>, from: Instant) -> Vec<Instant> {
     let stream = Stream::new(world.seed, site, Purpose::Fault);
     let run = (world.end() - from).seconds();
-    let age = |part: u32| {
-        fault_age(&stream, lives + u64::from(part), compute.failure_rate)
-            .expect("a catalog's hazard is finite and not negative")
-    };
-    let ages = (0..compute.count).filter_map(age).filter(|&age| age < run);
+    let age = |life: u64| fault_age(&stream, life, rate).expect("a catalog's hazard is finite and not negative");
+    let ages = lives.filter_map(age).filter(|&age| age < run);
     let mut all: Vec<Instant> = ages.map(|age| from + Span::from_seconds(age)).collect();
     all.sort_by(|a, b| b.cmp(a));
     all
 }
 
-/// How long accelerators last before they are replaced, where a ledger is kept: a satellite goes with what wears out first.
+/// How long accelerators last before they are replaced, where a ledger is kept.
 fn accelerator_life(design: &Design) -> Option<Seconds> {
-    let cost = design.cost.as_ref()?;
-    Some(if design.supply.is_some() { cost.accelerator_life } else { cost.life.min(cost.accelerator_life) })
+    Some(design.cost.as_ref()?.accelerator_life)
 }
 
 /// What held the work back; `busy` is the share of the step for which there was work at hand.

@@ -133,15 +133,14 @@ pub(crate) fn compare(options: &CompareOptions) -> Result<(), Failure> {
     let read = |metrics: &[String]| -> Result<Vec<MissionModel>, Failure> {
         options.missions.iter().map(|path| model(path, metrics)).collect()
     };
-    let mut models = read(&options.metrics)?;
     let metrics = if options.metrics.is_empty() {
-        let priced = models.iter().all(|model| model.world().prices.is_some());
+        let priced = read(&[])?.iter().all(|model| model.world().prices.is_some());
         let money: &[&str] = if priced { &MONEY } else { &[] };
         METRICS.iter().chain(money).map(|&name| name.to_owned()).collect()
     } else {
         options.metrics.clone()
     };
-    models = read(&metrics)?;
+    let models = read(&metrics)?;
     let names: Vec<String> = options.missions.iter().map(|path| path.display().to_string()).collect();
     let contenders: Vec<(&str, &dyn Model)> =
         names.iter().zip(&models).map(|(name, model)| (name.as_str(), model as &dyn Model)).collect();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sunward_units::random::{Purpose, Stream};
 
-use super::{BitClass, CampaignError, Class, Outcome, Struck, require};
+use super::{BitClass, CampaignError, Class, Outcome, Struck, regions, require};
 use crate::gemma::defended::{NotServed, Server, ServingDefences, ServingGuards, ServingStrike, ServingTarget};
 use crate::gemma::{GemmaConfig, Network, Weights};
 use crate::gpt::guards::Bytes;
@@ -89,15 +89,7 @@ impl ServingConfig {
         }
         let ranges = self.guards.ranges;
         require(ranges.is_none_or(|factor| factor > 0.0), "serving.guards.ranges", ranges.unwrap_or(0.0), "above 0")?;
-        let known = self.targets();
-        match self.regions.iter().find(|target| !known.contains(target)) {
-            Some(odd) => {
-                let names: Vec<&str> = known.iter().map(|target| target.name()).collect();
-                Err(CampaignError::Region { region: odd.name(), expected: names.join(", ") })
-            }
-            None if self.regions.is_empty() => Ok(known),
-            None => Ok(self.regions.clone()),
-        }
+        regions(&self.regions, self.targets(), ServingTarget::name)
     }
 
     fn network(&self, seed: u64) -> Result<Network, CampaignError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sunward_units::random::{Purpose, Stream};
 
-use super::{BitClass, CampaignError, Class, Outcome, Struck, require};
+use super::{BitClass, CampaignError, Class, Outcome, Struck, regions, require};
 use crate::gpt::config::{GptConfig, TrainConfig};
 use crate::gpt::data::{Corpus, Part};
 use crate::gpt::defended::{Answer, Defences, Defended, Lost};
@@ -80,15 +80,7 @@ impl TrainingConfig {
         ] {
             require(limit.is_none_or(|limit| limit > 0.0), what, limit.unwrap_or(0.0), "above 0")?;
         }
-        let known = self.targets();
-        match self.regions.iter().find(|target| !known.contains(target)) {
-            Some(odd) => {
-                let names: Vec<&str> = known.iter().map(|target| target.name()).collect();
-                Err(CampaignError::Region { region: odd.name(), expected: names.join(", ") })
-            }
-            None if self.regions.is_empty() => Ok(known),
-            None => Ok(self.regions.clone()),
-        }
+        regions(&self.regions, self.targets(), Target::name)
     }
 
     fn trainer(&self, seed: u64) -> Result<Trainer, CampaignError> {

@@ -1,6 +1,6 @@
 //! Prices of the mission and of its units.
 
-use sunward_catalog::{Component, UsdPerWatt, Valued};
+use sunward_catalog::{Component, Costs, UsdPerWatt, Valued};
 use sunward_cost::learning::LaunchMarket;
 use sunward_units::{Ratio, Usd, Watts};
 
@@ -46,19 +46,24 @@ impl Compiler<'_> {
             None => (&defaults.satellite_life, &defaults.satellite_operations),
         };
         let unit = self.unit_price(section, design)?;
-        let (launch, insurance) = self.launch(section, design)?;
-        let replacement = self.replacement(section, design)?;
+        let (launch, insurance) = self.launch(section, design, defaults)?;
+        let replacement = self.replacement(section, design, defaults);
         macro_rules! pick {
             ($key:ident, $fallback:expr) => {
                 self.value(section, stringify!($key), &section.$key, Some($fallback))
             };
         }
+        let accelerator = pick!(accelerator_price, &part.price);
+        let learning_rate = pick!(unit_learning_rate, &defaults.unit_learning_rate);
+        let (life, chips) = (pick!(life, life), pick!(accelerator_life, &defaults.accelerator_life));
+        // A hall swaps its accelerators; a satellite goes with what wears out first.
+        let (life, chips) = if design.supply.is_some() { (life, chips) } else { (life.min(chips), life.min(chips)) };
         Some(UnitCost {
             unit,
-            accelerator: pick!(accelerator_price, &part.price),
-            learning_rate: pick!(unit_learning_rate, &defaults.unit_learning_rate),
-            life: pick!(life, life),
-            accelerator_life: pick!(accelerator_life, &defaults.accelerator_life),
+            accelerator,
+            learning_rate,
+            life,
+            accelerator_life: chips,
             operations: pick!(operations, operations),
             insurance,
             disposal: pick!(disposal, &defaults.disposal),
@@ -68,8 +73,12 @@ impl Compiler<'_> {
     }
 
     /// What launching a satellite costs, and insuring it; nothing for a hall.
-    fn launch(&mut self, section: &Given<SiteCost>, design: &Design) -> Option<(Option<Launch>, Ratio)> {
-        let defaults = self.found(None::<&Given<()>>, self.catalog.cost_defaults())?;
+    fn launch(
+        &mut self,
+        section: &Given<SiteCost>,
+        design: &Design,
+        defaults: &Costs,
+    ) -> Option<(Option<Launch>, Ratio)> {
         if design.supply.is_some() {
             self.unused(&section.launcher, "a hall is not launched");
             self.unused(&section.launch_price, "a hall is not launched");
@@ -101,11 +110,10 @@ impl Compiler<'_> {
     }
 
     /// What becomes of failed accelerators.
-    fn replacement(&mut self, section: &Given<SiteCost>, design: &Design) -> Option<Option<Replacement>> {
-        let defaults = self.found(None::<&Given<()>>, self.catalog.cost_defaults())?;
+    fn replacement(&mut self, section: &Given<SiteCost>, design: &Design, defaults: &Costs) -> Option<Replacement> {
         let Some(delay) = &section.replacement_delay else {
             self.unused(&section.replace_below, "nothing is replaced without a replacement_delay");
-            return Some(None);
+            return None;
         };
         self.given_quantity(&delay.path, delay.value);
         let below = if design.supply.is_some() {
@@ -114,7 +122,7 @@ impl Compiler<'_> {
         } else {
             self.value(section, "replace_below", &section.replace_below, Some(&defaults.replace_below))
         };
-        Some(Some(Replacement { delay: delay.value, below }))
+        Some(Replacement { delay: delay.value, below })
     }
 
     /// A fault where a key is given that could change nothing.
