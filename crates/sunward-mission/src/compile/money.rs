@@ -102,8 +102,9 @@ impl Compiler<'_> {
         let curve = LaunchMarket::suncatcher();
         let cumulative = match &section.launch_cumulative {
             Some(given) => given.value,
-            // A price of nothing is on no curve.
-            None => curve.launched_at(price).unwrap_or(curve.launched),
+            None if price.0 > 0.0 => curve.launched_at(price).expect("a price above zero is on a curve that falls"),
+            // A price of nothing is on no curve, and stays nothing wherever it starts.
+            None => curve.launched,
         };
         let insurance = self.value(section, "insurance", &section.insurance, Some(&defaults.insurance));
         Some((Some(Launch { price, cumulative }), insurance))
