@@ -3,13 +3,14 @@
     pip install torch==2.15.0 transformers==5.23.0 tokenizers==0.23.3 safetensors==0.8.0 numpy
     python testdata/gemma/models.py
 
-Writes, beside itself and for each of gemma2 and gemma3: config.json, tokenizer.json, weights, expected.safetensors
+Writes, beside itself and for each of gemma2, gemma3 and odd: config.json, tokenizer.json, weights, expected.safetensors
 (logits `[position, token]` of one prompt) and expected.json (prompt, greedy continuation, texts with their tokens).
 
 - The window is 8 positions, the prompt 100, so that every mask matters and a ring of the window is overwritten; norms, caps and
   score scales are drawn or chosen so that leaving any of them out moves the logits.
 - gemma2 is one bfloat16 file in the current form of config.json; gemma3 is two float32 shards with an index in the older form
   (rope_theta, rope_local_base_freq, rope_scaling, sliding_window_pattern), as published folders have.
+- odd has no width, head or vocabulary that fills a block, biases, an output layer of its own, and names of a folder of text and images.
 - The tokenizer is byte-pair encoding with byte fallback in the form that the library's GemmaTokenizer builds, trained on the words below.
 """
 
@@ -85,15 +86,15 @@ def expected(model, folder, tokens, built):
     """Logits of the prompt, and the greedy continuation with and without a cache."""
     with torch.no_grad():
         logits = model(tokens[None], use_cache=False).logits[0]
-        cached = model.generate(tokens[None, : PROMPT // 2], do_sample=False, max_new_tokens=NEW, eos_token_id=None)[0]
-        plain = tokens[: PROMPT // 2]
+        cached = model.generate(tokens[None, : len(tokens) // 2], do_sample=False, max_new_tokens=NEW, eos_token_id=None)[0]
+        plain = tokens[: len(tokens) // 2]
         for _ in range(NEW):
             plain = torch.cat([plain, model(plain[None], use_cache=False).logits[0, -1].argmax()[None]])
     assert torch.equal(cached, plain), "the reference disagrees with itself"
     save_file({"logits": logits.contiguous()}, folder / "expected.safetensors")
     texts = [{"text": text, "tokens": built.encode(text).ids} for text in TEXTS]
     decoded = [{"tokens": t, "text": built.decode(t, skip_special_tokens=True)} for t in runs(built)]
-    content = {"prompt": tokens.tolist(), "greedy": plain[PROMPT // 2 :].tolist(), "encoded": texts, "decoded": decoded}
+    content = {"prompt": tokens.tolist(), "greedy": plain[len(tokens) // 2 :].tolist(), "encoded": texts, "decoded": decoded}
     (folder / "expected.json").write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
 
@@ -112,7 +113,7 @@ def runs(built):
     ]
 
 
-def write(name, model, config, files):
+def write(name, model, config, files, prompt=PROMPT):
     """One folder as a model is published in."""
     folder = HERE / name
     folder.mkdir(exist_ok=True)
@@ -126,7 +127,7 @@ def write(name, model, config, files):
         size = sum(4 * tensor.numel() for tensors in files.values() for tensor in tensors.values())
         index = {"metadata": {"total_size": size}, "weight_map": places}
         (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=1) + "\n")
-    tokens = torch.randint(7, VOCABULARY, (PROMPT,), generator=torch.Generator().manual_seed(5))
+    tokens = torch.randint(7, VOCABULARY, (prompt,), generator=torch.Generator().manual_seed(5))
     expected(model, folder, tokens, Tokenizer.from_str(json.dumps(form)))
 
 
@@ -174,6 +175,22 @@ def gemma3():
     write("gemma3", model, text, shards)
 
 
+def odd():
+    sizes = SIZES | {
+        "vocab_size": VOCABULARY + 1, "hidden_size": 18, "intermediate_size": 37, "num_attention_heads": 6, "head_dim": 6,
+        "num_hidden_layers": 2, "attention_bias": True, "tie_word_embeddings": False,
+        "layer_types": ["full_attention", "sliding_attention"],
+    }
+    config = Gemma3TextConfig(**sizes, attn_implementation="eager")
+    model = Gemma3ForCausalLM(config).eval()
+    randomise(model, 4)
+    tensors = {f"language_model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors["vision_tower.post_layernorm.weight"] = torch.ones(3)
+    text = {"model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"], "text_config": config.to_dict()}
+    write("odd", model, text, {"model.safetensors": tensors}, 40)
+
+
 if __name__ == "__main__":
     gemma2()
     gemma3()
+    odd()

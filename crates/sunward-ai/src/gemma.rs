@@ -26,7 +26,7 @@ pub mod tokenizer;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sunward_units::{Bits, Flops};
 
@@ -50,7 +50,8 @@ pub struct Gemma {
 }
 
 /// Why an answer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum End {
     /// The network ended it.
     Said,
@@ -81,10 +82,17 @@ struct Endings {
 }
 
 impl Endings {
-    fn tokens(&self) -> impl Iterator<Item = u32> {
-        let one = self.eos_token_id.as_u64();
-        let many = self.eos_token_id.as_array().into_iter().flatten().filter_map(Value::as_u64);
-        one.into_iter().chain(many).filter_map(|id| u32::try_from(id).ok())
+    /// The ending tokens that `file` names: none, one or a list.
+    fn tokens(file: &Path) -> Result<Vec<u32>, GemmaError> {
+        let Self { eos_token_id: value } = error::read_json(file)?;
+        let token = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+        let tokens = match &value {
+            Value::Null => Some(Vec::new()),
+            Value::Array(many) => many.iter().map(token).collect(),
+            one => token(one).map(|one| vec![one]),
+        };
+        let expected = "a token or a list of tokens";
+        tokens.ok_or_else(|| GemmaError::value(&file.display().to_string(), "eos_token_id", expected, value))
     }
 }
 
@@ -103,7 +111,7 @@ impl Gemma {
         let mut ends: Vec<u32> = tokenizer.token("<end_of_turn>").into_iter().collect();
         for file in [config, dir.join("generation_config.json")] {
             if file.exists() {
-                ends.extend(error::read_json::<Endings>(&file)?.tokens());
+                ends.extend(Endings::tokens(&file)?);
             }
         }
         let template = Template::load(dir)?;

@@ -45,12 +45,14 @@ pub enum TensorFileError {
         found: usize,
     },
     /// A tensor's place contradicts its shape.
-    #[error("{file}: tensor {tensor} of shape {shape:?} needs {expected} bytes, but its place holds {found}")]
+    #[error("{file}: tensor {tensor}: expected a place of {expected} bytes for {dtype} {shape:?}, found {found} bytes")]
     Place {
         /// Name of the file.
         file: String,
         /// The tensor.
         tensor: String,
+        /// Its type.
+        dtype: String,
         /// Its shape.
         shape: Vec<usize>,
         /// Bytes of the shape.
@@ -59,12 +61,14 @@ pub enum TensorFileError {
         found: usize,
     },
     /// A tensor is not there.
-    #[error("{file}: tensor {tensor} is missing")]
+    #[error("{file}: tensor {tensor} is missing: expected {expected}, found no tensor of that name")]
     Missing {
         /// Name of the file.
         file: String,
         /// The tensor.
         tensor: String,
+        /// Type and shape wanted.
+        expected: String,
     },
     /// A tensor has another shape or type.
     #[error("{file}: tensor {tensor}: expected {expected}, found {found}")]
@@ -188,6 +192,7 @@ impl<'a> TensorFile<'a> {
                 return Err(TensorFileError::Place {
                     file: self.file.to_owned(),
                     tensor: tensor.clone(),
+                    dtype: entry.dtype.clone(),
                     shape: entry.shape.clone(),
                     expected: expected.unwrap_or(usize::MAX),
                     found,
@@ -239,11 +244,11 @@ impl<'a> TensorFile<'a> {
     /// # Errors
     /// It is missing or has another type or shape.
     pub fn copy_f32(&self, tensor: &str, shape: &[usize], into: &mut [f32]) -> Result<(), TensorFileError> {
-        let entry = self
-            .header
-            .tensors
-            .get(tensor)
-            .ok_or_else(|| TensorFileError::Missing { file: self.file.to_owned(), tensor: tensor.to_owned() })?;
+        let entry = self.header.tensors.get(tensor).ok_or_else(|| TensorFileError::Missing {
+            file: self.file.to_owned(),
+            tensor: tensor.to_owned(),
+            expected: format!("F32 {shape:?}"),
+        })?;
         if entry.dtype != "F32" || entry.shape != shape {
             return Err(TensorFileError::Form {
                 file: self.file.to_owned(),
@@ -357,10 +362,13 @@ mod tests {
         let file = TensorFile::read("x", &bytes).unwrap();
         let message = |tensor, shape: &[usize]| file.copy_f32(tensor, shape, &mut [0.0; 6]).unwrap_err().to_string();
         assert_eq!(message("b", &[3, 2]), "x: tensor b: expected F32 [3, 2], found F32 [2, 3]");
-        assert_eq!(message("c", &[3, 2]), "x: tensor c is missing");
+        assert_eq!(message("c", &[3, 2]), "x: tensor c is missing: expected F32 [3, 2], found no tensor of that name");
         let broken = String::from_utf8_lossy(&bytes[8..bytes.len() - 32]).replace("[2,3]", "[2,9]");
         let forged = [&(broken.len() as u64).to_le_bytes()[..], broken.as_bytes(), &bytes[bytes.len() - 32..]].concat();
-        assert_eq!(error(&forged), "x.safetensors: tensor b of shape [2, 9] needs 72 bytes, but its place holds 24");
+        assert_eq!(
+            error(&forged),
+            "x.safetensors: tensor b: expected a place of 72 bytes for F32 [2, 9], found 24 bytes"
+        );
         assert!(error(b"\x02\0\0\0\0\0\0\0[]").starts_with("x.safetensors: not a tensor file: invalid type"));
     }
 

@@ -1,14 +1,18 @@
 //! `sunward chat`: talk to a Gemma model in a local folder.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use sunward_ai::gemma::{Gemma, GemmaError, Role, Sampling, Turn, Weights, specimen};
+use serde_json::json;
+use sunward_ai::gemma::{Answer, Gemma, GemmaError, Role, Sampling, Session, Turn, Weights, specimen};
+use sunward_ai::tensor_file::{Named, write};
 
 use crate::Failure;
+use crate::input::print_text;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -39,6 +43,20 @@ pub(crate) struct Options {
     /// What the model is told before the first turn.
     #[arg(long, default_value = "")]
     instructions: String,
+    /// Answer this and end, instead of the lines of stdin.
+    #[arg(long)]
+    prompt: Option<String>,
+    /// Continue each line as it stands, without the marks of a conversation and without the lines before it.
+    #[arg(long, conflicts_with = "instructions")]
+    plain: bool,
+    /// A line of JSON an answer: the prompt as the network gets it, its tokens, those of the answer, its text, and why it ended
+    /// (said, length or context).
+    #[arg(long)]
+    json: bool,
+    /// Write the logits after each token of the prompt, f32 `[token, vocabulary]`, to this safetensors file: to compare with another
+    /// implementation.
+    #[arg(long, requires = "prompt")]
+    logits: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -62,7 +80,10 @@ pub(crate) fn chat(options: &Options) -> Result<(), Failure> {
         make_random(&options.folder)?;
     }
     let gemma = Gemma::load(&options.folder, form).map_err(Failure::input)?;
-    let mut turns = Vec::new();
+    let mut talk = Talk { gemma: &gemma, options, turns: Vec::new() };
+    if let Some(text) = &options.prompt {
+        return talk.answer(text.clone());
+    }
     let ask = || {
         if io::stdin().is_terminal() {
             eprint!("> ");
@@ -72,16 +93,14 @@ pub(crate) fn chat(options: &Options) -> Result<(), Failure> {
     for line in io::stdin().lock().lines() {
         let text = line.map_err(Failure::run)?;
         if !text.trim().is_empty() {
-            turns.push(Turn { role: Role::User, text });
-            let answer = answer(&gemma, options, &turns).map_err(Failure::run)?;
-            turns.push(Turn { role: Role::Model, text: answer });
+            talk.answer(text)?;
         }
         ask();
     }
     Ok(())
 }
 
-/// A folder for a random network cannot be made.
+/// A file or folder cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot make {path}")]
 struct MakeError {
@@ -104,25 +123,73 @@ fn make_random(folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The model's answer to the turns so far, printed as it comes.
-fn answer(gemma: &Gemma, options: &Options, turns: &[Turn]) -> Result<String, GemmaError> {
-    let prompt = gemma.conversation(&options.instructions, turns)?;
-    let sampling = Sampling {
-        temperature: options.temperature,
-        top_k: options.top_k,
-        top_p: options.top_p,
-        seed: options.seed,
-        answer: turns.len() as u32,
-    };
-    let mut said = String::new();
-    gemma.generate(&prompt, options.tokens, &sampling, |piece| {
-        said.push_str(piece);
-        let mut out = io::stdout().lock();
-        match write!(out, "{piece}").and_then(|()| out.flush()) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
+/// A conversation under way.
+struct Talk<'a> {
+    gemma: &'a Gemma,
+    options: &'a Options,
+    turns: Vec<Turn>,
+}
+
+impl Talk<'_> {
+    /// Answers `text` as the next turn.
+    fn answer(&mut self, text: String) -> Result<(), Failure> {
+        let prompt = if self.options.plain {
+            text.clone()
+        } else {
+            self.turns.push(Turn { role: Role::User, text });
+            self.gemma.conversation(&self.options.instructions, &self.turns).map_err(Failure::run)?
+        };
+        if let Some(path) = &self.options.logits {
+            self.write_logits(&prompt, path)?;
         }
-    })?;
-    println!();
-    Ok(said)
+        let (answer, said) = self.say(&prompt).map_err(refused)?;
+        if self.options.json {
+            print_text(&self.line(&prompt, &answer, &said).to_string())?;
+        }
+        self.turns.push(Turn { role: Role::Model, text: said });
+        Ok(())
+    }
+
+    /// The answer to `prompt` and its text, printed as it comes.
+    fn say(&self, prompt: &str) -> Result<(Answer, String), GemmaError> {
+        let Options { temperature, top_k, top_p, seed, .. } = *self.options;
+        let sampling = Sampling { temperature, top_k, top_p, seed, answer: self.turns.len() as u32 };
+        let mut said = String::new();
+        let answer = self.gemma.generate(prompt, self.options.tokens, &sampling, |piece| {
+            said.push_str(piece);
+            if self.options.json {
+                return ControlFlow::Continue(());
+            }
+            let mut out = io::stdout().lock();
+            match write!(out, "{piece}").and_then(|()| out.flush()) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
+        })?;
+        if !self.options.json {
+            println!();
+        }
+        Ok((answer, said))
+    }
+
+    fn line(&self, prompt: &str, answer: &Answer, said: &str) -> serde_json::Value {
+        json!({
+            "prompt": prompt, "prompt_tokens": self.gemma.tokenizer().encode(prompt), "tokens": answer.tokens, "text": said,
+            "end": answer.end,
+        })
+    }
+
+    fn write_logits(&self, prompt: &str, path: &Path) -> Result<(), Failure> {
+        let tokens = self.gemma.tokenizer().encode(prompt);
+        let network = self.gemma.network();
+        let logits = Session::logits(network, &tokens).map_err(refused)?;
+        let shape = vec![tokens.len(), network.config().vocabulary];
+        let bytes = write(&[Named { name: "logits".to_owned(), shape, data: &logits }], BTreeMap::new());
+        fs::write(path, bytes).map_err(|source| Failure::run(MakeError { path: path.to_owned(), source }))
+    }
+}
+
+/// A prompt that does not fit, or a setting out of range, is the caller's.
+fn refused(error: GemmaError) -> Failure {
+    Failure::input(error)
 }

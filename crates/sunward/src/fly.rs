@@ -1,5 +1,6 @@
 //! `sunward fly`: progress while it works, then a table, and a run folder.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,8 +8,9 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sunward::payloads::{FolderStore, Payloads};
+use sunward::run_folder::FolderError;
 use sunward::{Control, Outcome, SimError, Status, World, run_folder};
-use sunward_ai::memo::{Forgetful, Store};
+use sunward_ai::memo::Store;
 use sunward_mission::world::{Network, Text};
 
 use crate::Failure;
@@ -50,13 +52,18 @@ pub(crate) fn fly(options: &Options) -> Result<(), Failure> {
     let world = world(&options.mission, &text).map_err(|faults| Failure::Input(faults.into()))?;
     let folder = options.out.clone().unwrap_or_else(|| default_folder(&options.mission));
     run_folder::check(&folder).map_err(Failure::input)?;
-    let payloads = payloads(options, &world, &folder)?;
+    let kept = (!options.modelled).then(|| run_folder::beside(&folder, "training"));
+    let claim = kept.as_deref().map(|kept| claim(options, kept)).transpose()?;
+    let payloads = payloads(options, &world, kept.as_deref())?;
     let pool =
         rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build().map_err(Failure::run)?;
     let began = Instant::now();
     let outcome = pool.install(|| watch(&world, &payloads, options.quiet)).map_err(failed)?;
     let flown = began.elapsed();
     run_folder::write(&folder, &text, &world, &outcome, payloads.trained()).map_err(Failure::run)?;
+    if let (Some(kept), Some(claim)) = (&kept, claim) {
+        run_folder::release(kept, claim).map_err(Failure::run)?;
+    }
     if options.json {
         print_json(&outcome.summary)?;
     } else {
@@ -72,23 +79,46 @@ pub(crate) fn fly(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Executed payloads, with the steps trained before where they may be used.
-fn payloads(options: &Options, world: &World, folder: &Path) -> Result<Payloads, Failure> {
-    if options.modelled {
-        return Ok(Payloads::default());
+/// Claims the folder of steps trained before for this flight alone, emptied where all is to be trained anew.
+fn claim(options: &Options, kept: &Path) -> Result<File, Failure> {
+    if options.resume && !kept.exists() {
+        return Err(Failure::input(ResumeError { folder: kept.to_owned() }));
     }
-    let trained = run_folder::beside(folder, "training");
-    if options.resume && !trained.exists() {
-        return Err(Failure::input(ResumeError { folder: trained }));
+    let claim = run_folder::claim(kept).map_err(unclaimed)?;
+    if options.fresh {
+        run_folder::empty(kept).map_err(Failure::run)?;
     }
-    let store: Arc<dyn Store> = if options.fresh { Arc::new(Forgetful) } else { Arc::new(FolderStore::new(trained)) };
+    Ok(claim)
+}
+
+/// A folder at which another program works is the caller's to choose; one that cannot be written to fails the run.
+pub(crate) fn unclaimed(error: FolderError) -> Failure {
+    match error {
+        FolderError::Busy { .. } => Failure::input(error),
+        _ => Failure::run(error),
+    }
+}
+
+/// Executed payloads, with the steps trained before, which `kept` holds.
+fn payloads(options: &Options, world: &World, kept: Option<&Path>) -> Result<Payloads, Failure> {
+    let Some(kept) = kept else { return Ok(Payloads::default()) };
+    let folder = Arc::new(FolderStore::new(kept.to_owned()));
+    let store: Arc<dyn Store> = Arc::clone(&folder) as Arc<dyn Store>;
     let mission_folder = options.mission.parent().unwrap_or(Path::new("."));
-    Payloads::of_world(world, mission_folder, options.text.as_deref(), &store).map_err(Failure::input)
+    let payloads =
+        Payloads::of_world(world, mission_folder, options.text.as_deref(), &store).map_err(Failure::input)?;
+    if options.resume && payloads.any() && folder.loaded() == 0 && !options.quiet {
+        eprintln!(
+            "{} holds no whole checkpoint of this mission, text and program: all is trained anew",
+            kept.display()
+        );
+    }
+    Ok(payloads)
 }
 
 /// There is no interrupted run to go on with.
 #[derive(Debug, thiserror::Error)]
-#[error("nothing to resume: {folder} holds no checkpoint of an earlier run")]
+#[error("nothing to resume: no run was begun here, for {folder} does not exist")]
 struct ResumeError {
     folder: PathBuf,
 }

@@ -22,10 +22,12 @@ mod study_page;
 mod twin_column;
 mod upsets;
 
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use miette::MietteHandlerOpts;
 
 /// Design, fly and operate AI data centers in orbit.
 #[derive(Parser)]
@@ -91,6 +93,10 @@ impl Failure {
 }
 
 fn main() -> ExitCode {
+    if !io::stderr().is_terminal() {
+        // Whoever reads a file or a pipe looks for whole lines. A hook set before is not ours to replace, and there is none.
+        let _ = miette::set_hook(Box::new(|_| Box::new(MietteHandlerOpts::new().wrap_lines(false).build())));
+    }
     let outcome = match Cli::parse().command {
         Command::Fly(options) => fly::fly(&options),
         Command::Check { mission, json } => input::check(&mission, json),

@@ -3,8 +3,10 @@
 mod serving;
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use sunward_ai::gpt::adapters::AdapterConfig;
@@ -336,31 +338,52 @@ pub fn build() -> u64 {
     *DIGEST.get_or_init(|| xxh3_64(&std::env::current_exe().and_then(fs::read).unwrap_or_default()))
 }
 
-/// A folder in which executed steps outlive the program.
-#[derive(Debug, Clone)]
+/// A folder in which executed steps outlive the program: each file ends with the XXH3-64 of what is before it, so that one that
+/// was damaged is as good as none.
+#[derive(Debug)]
 pub struct FolderStore {
     folder: PathBuf,
+    loaded: AtomicUsize,
 }
 
 impl FolderStore {
     /// Keeps everything in `folder`, which is made when the first thing is saved.
     #[must_use]
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, loaded: AtomicUsize::new(0) }
+    }
+
+    /// Files that were there and whole when they were asked for.
+    #[must_use]
+    pub fn loaded(&self) -> usize {
+        self.loaded.load(Ordering::Relaxed)
+    }
+
+    fn try_save(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let (whole, partial) = (self.folder.join(name), self.folder.join(format!(".{name}.partial")));
+        fs::create_dir_all(&self.folder)?;
+        let mut file = File::create(&partial)?;
+        file.write_all(bytes)?;
+        file.write_all(&xxh3_64(bytes).to_le_bytes())?;
+        file.sync_all()?;
+        fs::rename(&partial, &whole)
     }
 }
 
 impl Store for FolderStore {
     fn load(&self, name: &str) -> Option<Vec<u8>> {
-        fs::read(self.folder.join(name)).ok()
+        let mut bytes = fs::read(self.folder.join(name)).ok()?;
+        let (content, seal) = bytes.split_last_chunk::<8>()?;
+        if u64::from_le_bytes(*seal) != xxh3_64(content) {
+            return None;
+        }
+        bytes.truncate(bytes.len() - 8);
+        self.loaded.fetch_add(1, Ordering::Relaxed);
+        Some(bytes)
     }
 
     fn save(&self, name: &str, bytes: &[u8]) {
-        let (whole, partial) = (self.folder.join(name), self.folder.join(format!(".{name}.partial")));
-        let saved = fs::create_dir_all(&self.folder)
-            .and_then(|()| fs::write(&partial, bytes))
-            .and_then(|()| fs::rename(&partial, &whole));
         // The run does not depend on it: an interrupted one would only have to train these steps again.
-        drop(saved);
+        drop(self.try_save(name, bytes));
     }
 }

@@ -4,7 +4,7 @@
 //! Everything is written to a folder beside the final one, which takes the final name only when it is complete: an interrupted run
 //! leaves nothing that looks whole.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +32,12 @@ pub enum FolderError {
         path: PathBuf,
         /// What tells.
         why: String,
+    },
+    /// Another program is at work on it.
+    #[error("another sunward is at work on {path}; wait for it, or name another folder with --out")]
+    Busy {
+        /// The folder.
+        path: PathBuf,
     },
     /// The record could not be turned into tables or plots.
     #[error("cannot draw up the report")]
@@ -114,6 +120,52 @@ pub fn write(
     fs::rename(&partial, folder).map_err(refused(folder))?;
     remove(&old)
 }
+
+/// Claims a folder that keeps what was computed, which is made if need be, until the file returned is dropped or the program ends.
+///
+/// # Errors
+/// If another program holds it, or the file system refuses.
+pub fn claim(kept: &Path) -> Result<File, FolderError> {
+    fs::create_dir_all(kept).map_err(refused(kept))?;
+    let path = kept.join(CLAIM);
+    let file = File::create(&path).map_err(refused(&path))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(FolderError::Busy { path: kept.to_owned() }),
+        // A file system without locks leaves it to the user to run one at a time.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
+/// Removes what a claimed folder keeps.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn empty(kept: &Path) -> Result<(), FolderError> {
+    for entry in fs::read_dir(kept).map_err(refused(kept))? {
+        let entry = entry.map_err(refused(kept))?;
+        if entry.file_name() != CLAIM {
+            fs::remove_file(entry.path()).map_err(refused(&entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives a folder back that was claimed; it goes if nothing is kept in it.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn release(kept: &Path, claim: File) -> Result<(), FolderError> {
+    let mut names = fs::read_dir(kept).map_err(refused(kept))?;
+    let empty = names.all(|name| name.is_ok_and(|name| name.file_name() == CLAIM));
+    if empty {
+        remove(kept)?
+    }
+    drop(claim);
+    Ok(())
+}
+
+/// The file by which a folder is claimed.
+const CLAIM: &str = ".claim";
 
 /// The hidden folder beside a run folder that serves `suffix`.
 #[must_use]

@@ -21,9 +21,10 @@ use sunward_ai::campaign::training::TrainingCampaign;
 use sunward_ai::campaign::{CampaignConfig, CampaignError, Class, Counts, Outcome, share_upper};
 use sunward_ai::gemma::defended::{ServingDefences, ServingGuards};
 use sunward_ai::gpt::defended::{Defences, Defended};
-use sunward_ai::memo::{Forgetful, Store};
+use sunward_ai::memo::Store;
 
 use crate::Failure;
+use crate::fly::unclaimed;
 use crate::input::{print_json, print_text};
 
 #[derive(Args)]
@@ -116,15 +117,17 @@ pub(crate) fn upsets(options: &Options) -> Result<(), Failure> {
         .unwrap_or_else(|| Path::new("runs").join(options.campaign.file_stem().unwrap_or_else(|| "campaign".as_ref())));
     check_folder(&folder).map_err(Failure::input)?;
     let kept = run_folder::beside(&folder, "campaign");
-    let store: Box<dyn Store> =
-        if options.fresh { Box::new(Forgetful) } else { Box::new(FolderStore::new(kept.clone())) };
+    let claim = run_folder::claim(&kept).map_err(unclaimed)?;
+    if options.fresh {
+        run_folder::empty(&kept).map_err(Failure::run)?;
+    }
+    let store = FolderStore::new(kept.clone());
     let pool =
         rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build().map_err(Failure::run)?;
-    let parts = pool.install(|| parts(&config, store.as_ref(), options.quiet))?;
+    let parts = pool.install(|| parts(&config, &store, options.quiet))?;
     write(&folder, &text, &config, &parts).map_err(Failure::run)?;
-    if kept.exists() {
-        fs::remove_dir_all(&kept).map_err(|source| Failure::run(UpsetsError::Write { path: kept, source }))?;
-    }
+    fs::remove_dir_all(&kept).map_err(|source| Failure::run(UpsetsError::Write { path: kept, source }))?;
+    drop(claim);
     if options.json {
         print_json(&as_json(&config, &parts))?;
     } else {

@@ -61,11 +61,21 @@ pub struct GemmaConfig {
     pub logit_cap: Option<f64>,
     /// Queries and keys pass a norm of their own (Gemma 3).
     pub query_key_norm: bool,
+    /// The embedding is the output layer too, as in all published networks; else the output layer has a matrix of its own.
+    pub tied: bool,
+    /// Queries, keys, values and what attention gives have biases; published networks have none.
+    pub attention_bias: bool,
 }
+
+/// Largest width of anything, and most layers: beyond them a configuration is taken for a fault.
+const WIDTH_MAX: usize = 1 << 24;
+const LAYERS_MAX: usize = 1 << 12;
 
 /// A config.json, or the part of it on text.
 struct Reader<'a> {
     file: &'a str,
+    /// The whole file, and the part on text.
+    whole: &'a Map<String, Value>,
     fields: &'a Map<String, Value>,
     gemma3: bool,
 }
@@ -91,7 +101,7 @@ impl GemmaConfig {
             "gemma3" | "gemma3_text" => true,
             other => return Err(GemmaError::value(file, "model_type", "gemma2, gemma3_text or gemma3", other)),
         };
-        let reader = Reader { file, fields, gemma3 };
+        let reader = Reader { file, whole: object, fields, gemma3 };
         reader.refuse_variants()?;
         let config = reader.config()?;
         config.check(file)?;
@@ -119,6 +129,19 @@ impl GemmaConfig {
             score_cap: None,
             logit_cap: None,
             query_key_norm: true,
+            tied: true,
+            attention_bias: false,
+        }
+    }
+
+    /// The sizes as they lie in memory: every width filled up with zeros to whole blocks, the vocabulary to whole strips.
+    pub(crate) fn padded(&self) -> Self {
+        Self {
+            vocabulary: self.vocabulary.next_multiple_of(STRIP),
+            width: self.width.next_multiple_of(BLOCK),
+            feed_forward: self.feed_forward.next_multiple_of(BLOCK),
+            head_width: self.head_width.next_multiple_of(BLOCK),
+            ..self.clone()
         }
     }
 
@@ -135,18 +158,20 @@ impl GemmaConfig {
     }
 
     fn check(&self, file: &str) -> Result<(), GemmaError> {
-        let blocks = [
+        let widths = [
             ("hidden_size", self.width),
             ("intermediate_size", self.feed_forward),
-            ("num_attention_heads x head_dim", self.query_width()),
+            ("num_attention_heads", self.heads),
+            ("head_dim", self.head_width),
+            ("num_attention_heads x head_dim", self.heads.saturating_mul(self.head_width)),
         ];
-        for (what, found) in blocks {
-            if found == 0 || !found.is_multiple_of(BLOCK) {
-                return Err(GemmaError::value(file, what, format!("a positive multiple of {BLOCK}"), found));
+        for (what, found) in widths {
+            if !(1..=WIDTH_MAX).contains(&found) {
+                return Err(GemmaError::value(file, what, format!("1 to {WIDTH_MAX}"), found));
             }
         }
-        if !self.head_width.is_multiple_of(BLOCK) {
-            return Err(GemmaError::value(file, "head_dim", format!("a multiple of {BLOCK}"), self.head_width));
+        if !self.head_width.is_multiple_of(2) {
+            return Err(GemmaError::value(file, "head_dim", "an even number", self.head_width));
         }
         if self.key_heads == 0 || !self.heads.is_multiple_of(self.key_heads) {
             let expected = format!("a divisor of num_attention_heads ({})", self.heads);
@@ -156,9 +181,6 @@ impl GemmaConfig {
             if found == 0 || found > u32::MAX as usize {
                 return Err(GemmaError::value(file, what, "1 to 4294967295", found));
             }
-        }
-        if !self.vocabulary.is_multiple_of(STRIP) {
-            return Err(GemmaError::value(file, "vocab_size", format!("a multiple of {STRIP}"), self.vocabulary));
         }
         Ok(())
     }
@@ -199,8 +221,6 @@ impl Reader<'_> {
     fn refuse_variants(&self) -> Result<(), GemmaError> {
         let wanted = [
             ("hidden_activation", Value::from("gelu_pytorch_tanh")),
-            ("attention_bias", Value::from(false)),
-            ("tie_word_embeddings", Value::from(true)),
             ("use_bidirectional_attention", Value::from(false)),
         ];
         for (name, expected) in wanted {
@@ -224,10 +244,25 @@ impl Reader<'_> {
             layers: self.layers()?,
             norm_epsilon: self.positive("rms_norm_eps", self.field("rms_norm_eps"), 1e-6)?,
             query_scalar: self.positive("query_pre_attn_scalar", self.field("query_pre_attn_scalar"), 256.0)?,
-            score_cap: self.cap("attn_logit_softcapping", 50.0)?,
+            // The reference implementation reads the bound for Gemma 3, which was made without one, and does not apply it.
+            score_cap: if self.gemma3 { None } else { self.cap("attn_logit_softcapping", 50.0)? },
             logit_cap: self.cap("final_logit_softcapping", 30.0)?,
             query_key_norm: self.gemma3,
+            tied: self.tied()?,
+            attention_bias: self.switch("attention_bias", self.field("attention_bias"), false)?,
         })
+    }
+
+    fn switch(&self, name: &str, value: Option<&Value>, default: bool) -> Result<bool, GemmaError> {
+        let Some(value) = value else { return Ok(default) };
+        value.as_bool().ok_or_else(|| GemmaError::value(self.file, name, "true or false", value))
+    }
+
+    /// Whether the embedding is the output layer too; folders of text and images may say so beside the part on text.
+    fn tied(&self) -> Result<bool, GemmaError> {
+        let name = "tie_word_embeddings";
+        let stated = self.field(name).or_else(|| self.whole.get(name)).filter(|value| !value.is_null());
+        self.switch(name, stated, true)
     }
 
     fn layers(&self) -> Result<Vec<Layer>, GemmaError> {
@@ -238,6 +273,9 @@ impl Reader<'_> {
         let local = Layer { sight: Sight::Window(window), rotation: self.rotation(true)? };
         let global = Layer { sight: Sight::All, rotation: self.rotation(false)? };
         let count = self.count("num_hidden_layers", None)?;
+        if !(1..=LAYERS_MAX).contains(&count) {
+            return Err(GemmaError::value(self.file, "num_hidden_layers", format!("1 to {LAYERS_MAX}"), count));
+        }
         let Some(types) = self.field("layer_types") else {
             let older = self.count("_sliding_window_pattern", Some(if self.gemma3 { 6 } else { 2 }))?;
             let pattern = self.count("sliding_window_pattern", Some(older))?.max(1);
@@ -259,6 +297,9 @@ impl Reader<'_> {
         let default_theta = if self.gemma3 && !local { 1e6 } else { 1e4 };
         let kind = if local { "sliding_attention" } else { "full_attention" };
         if let Some(parameters) = self.field("rope_parameters") {
+            if !parameters.is_object() {
+                return Err(GemmaError::value(self.file, "rope_parameters", "an object", parameters));
+            }
             let own = parameters.get(kind).unwrap_or(parameters);
             let theta = self.positive("rope_theta", own.get("rope_theta"), default_theta)?;
             return Ok(Rotation { theta, factor: self.factor(Some(own))? });
@@ -319,9 +360,14 @@ mod tests {
     fn unusable_fields_are_named() {
         for (change, message) in [
             (json!({"model_type": "llama"}), "model_type: expected gemma2, gemma3_text or gemma3, found llama"),
-            (json!({"hidden_size": 650}), "hidden_size: expected a positive multiple of 32, found 650"),
+            (json!({"hidden_size": 0}), "hidden_size: expected 1 to 16777216, found 0"),
+            (json!({"num_hidden_layers": 1_000_000_000}), "num_hidden_layers: expected 1 to 4096, found 1000000000"),
+            (
+                json!({"head_dim": 4_000_000_000_000_000_000u64}),
+                "head_dim: expected 1 to 16777216, found 4000000000000000000",
+            ),
             (json!({"hidden_size": null}), "hidden_size: expected a whole number, found nothing"),
-            (json!({"head_dim": 40, "num_attention_heads": 4}), "head_dim: expected a multiple of 32, found 40"),
+            (json!({"head_dim": 41}), "head_dim: expected an even number, found 41"),
             (
                 json!({"num_key_value_heads": 3}),
                 "num_key_value_heads: expected a divisor of num_attention_heads (8), found 3",
@@ -331,10 +377,11 @@ mod tests {
                 json!({"layer_types": ["full_attention"]}),
                 "layer_types: expected 2 names (num_hidden_layers), found [\"full_attention\"]",
             ),
+            (json!({"rope_parameters": 5}), "rope_parameters: expected an object, found 5"),
             (json!({"rope_scaling": {"rope_type": "yarn"}}), "rope_type: expected default or linear, found yarn"),
             (json!({"rope_scaling": {"rope_type": "linear"}}), "rope factor: expected a positive number, found null"),
-            (json!({"tie_word_embeddings": false}), "tie_word_embeddings: expected true, found false"),
-            (json!({"vocab_size": 1001}), "vocab_size: expected a multiple of 4, found 1001"),
+            (json!({"tie_word_embeddings": 1}), "tie_word_embeddings: expected true or false, found 1"),
+            (json!({"attention_bias": "yes"}), "attention_bias: expected true or false, found \"yes\""),
             (json!({"vocab_size": 0}), "vocab_size: expected 1 to 4294967295, found 0"),
             (json!({"query_pre_attn_scalar": -1}), "query_pre_attn_scalar: expected a positive number, found -1"),
         ] {

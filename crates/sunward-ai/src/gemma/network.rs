@@ -7,18 +7,21 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use sunward_units::{Bits, Flops};
 
+use super::attention::Norm;
 use super::config::{GemmaConfig, Sight};
 use super::error::{GemmaError, read, read_json};
-use super::matrix::{BLOCK, Matrix, Store, Weights, from_bf16, from_half_checked};
+use super::matrix::{Matrix, Store, Weights, from_bf16, from_half_checked};
 use crate::tensor_file::{TensorFile, TensorFileError, digest_words};
 use sunward_units::random::{Purpose, Stream};
 use xxhash_rust::xxh3::Xxh3;
 
-/// A vector among the norms.
+/// A vector among the norms, filled up with zeros.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {
     start: usize,
     len: usize,
+    /// Elements of the file's tensor.
+    count: usize,
 }
 
 /// Places of one layer's weights.
@@ -30,6 +33,8 @@ pub(crate) struct Block {
     pub(crate) after_feed_forward: Span,
     /// Norms of queries and keys (Gemma 3).
     pub(crate) query_key: Option<[Span; 2]>,
+    /// Added to what `attention_in` and `attention_out` give; published networks have none.
+    pub(crate) biases: Option<[Span; 2]>,
     /// Queries, keys and values of all heads, one below the other.
     pub(crate) attention_in: Matrix,
     pub(crate) attention_out: Matrix,
@@ -52,12 +57,57 @@ struct Tensor {
     name: String,
     shape: Vec<usize>,
     place: Place,
+    /// How its rows, and its columns, are spread in memory.
+    rows: Spread,
+    columns: Spread,
+}
+
+impl Tensor {
+    fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Types and shape that will do.
+    fn expected(&self) -> String {
+        format!("F32, BF16 or F16 {:?}", self.shape)
+    }
+
+    fn missing(&self, file: &str) -> TensorFileError {
+        let tensor = full_names(&self.name)[0].clone();
+        TensorFileError::Missing { file: file.to_owned(), tensor, expected: self.expected() }
+    }
+}
+
+/// Runs of `count` elements of a file, each filled up with zeros to `padded` elements in memory: one for the whole, or one a head.
+#[derive(Debug, Clone, Copy)]
+struct Spread {
+    count: usize,
+    padded: usize,
+}
+
+impl Spread {
+    /// The place in memory of the `at`-th element.
+    fn place(self, at: usize) -> usize {
+        at / self.count * self.padded + at % self.count
+    }
+
+    fn spread(self, from: &[f32], into: &mut [f32]) {
+        let runs = from.chunks_exact(self.count).zip(into.chunks_exact_mut(self.padded));
+        runs.for_each(|(from, into)| into[..self.count].copy_from_slice(from));
+    }
+
+    fn gather(self, from: &[f32], into: &mut [f32]) {
+        let runs = from.chunks_exact(self.padded).zip(into.chunks_exact_mut(self.count));
+        runs.for_each(|(from, into)| into.copy_from_slice(&from[..self.count]));
+    }
 }
 
 /// Places of all weights.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
     pub(crate) embedding: Matrix,
+    /// The embedding, unless the output layer has a matrix of its own.
+    pub(crate) output: Matrix,
     pub(crate) blocks: Vec<Block>,
     pub(crate) last_norm: Span,
     tensors: Vec<Tensor>,
@@ -65,60 +115,149 @@ pub(crate) struct Layout {
     norm_len: usize,
 }
 
+/// Runs along one side of tensors: how many of them, and each one's spread.
+#[derive(Debug, Clone, Copy)]
+struct Side {
+    runs: usize,
+    spread: Spread,
+}
+
+impl Side {
+    fn of(runs: usize, count: usize, padded: usize) -> Self {
+        Self { runs, spread: Spread { count, padded } }
+    }
+
+    fn count(self) -> usize {
+        self.runs * self.spread.count
+    }
+
+    fn padded(self) -> usize {
+        self.runs * self.spread.padded
+    }
+}
+
+/// The sides of a network's tensors.
+#[derive(Debug, Clone, Copy)]
+struct Sides {
+    vocabulary: Side,
+    width: Side,
+    feed_forward: Side,
+    queries: Side,
+    keys: Side,
+    head: Side,
+}
+
+impl Sides {
+    fn new(config: &GemmaConfig) -> Self {
+        let padded = config.padded();
+        let heads = |runs| Side::of(runs, config.head_width, padded.head_width);
+        Self {
+            vocabulary: Side::of(1, config.vocabulary, padded.vocabulary),
+            width: Side::of(1, config.width, padded.width),
+            feed_forward: Side::of(1, config.feed_forward, padded.feed_forward),
+            queries: heads(config.heads),
+            keys: heads(config.key_heads),
+            head: heads(1),
+        }
+    }
+}
+
 impl Layout {
     fn new(config: &GemmaConfig) -> Self {
+        let sides = Sides::new(config);
         let none = Matrix { start: 0, rows: 0, columns: 0 };
         let mut layout = Self {
             embedding: none,
+            output: none,
             blocks: Vec::new(),
-            last_norm: Span { start: 0, len: 0 },
+            last_norm: Span { start: 0, len: 0, count: 0 },
             tensors: Vec::new(),
             matrix_len: 0,
             norm_len: 0,
         };
-        layout.embedding = layout.matrix(config.width, &[("embed_tokens".into(), config.vocabulary)]);
-        layout.blocks = (0..config.layers.len()).map(|layer| layout.block(config, layer)).collect();
-        layout.last_norm = layout.norm("norm".into(), config.width);
+        layout.embedding = layout.matrix(sides.width, &[("embed_tokens".into(), sides.vocabulary)]);
+        layout.blocks = (0..config.layers.len()).map(|layer| layout.block(config, &sides, layer)).collect();
+        layout.last_norm = layout.vectors(&[("norm.weight".into(), sides.width)]);
+        layout.output = if config.tied {
+            layout.embedding
+        } else {
+            layout.matrix(sides.width, &[(OUTPUT.into(), sides.vocabulary)])
+        };
         layout
     }
 
     /// A matrix of the named tensors, one below the other.
-    fn matrix(&mut self, columns: usize, parts: &[(String, usize)]) -> Matrix {
+    fn matrix(&mut self, columns: Side, parts: &[(String, Side)]) -> Matrix {
         let start = self.matrix_len;
         for (name, rows) in parts {
-            let place = Place::Matrix(Matrix { start: self.matrix_len, rows: *rows, columns });
-            self.tensors.push(Tensor { name: format!("{name}.weight"), shape: vec![*rows, columns], place });
-            self.matrix_len += rows * columns;
+            let matrix = Matrix { start: self.matrix_len, rows: rows.padded(), columns: columns.padded() };
+            self.tensors.push(Tensor {
+                name: format!("{name}.weight"),
+                shape: vec![rows.count(), columns.count()],
+                place: Place::Matrix(matrix),
+                rows: rows.spread,
+                columns: columns.spread,
+            });
+            self.matrix_len += matrix.len();
         }
-        Matrix { start, rows: parts.iter().map(|part| part.1).sum(), columns }
+        Matrix { start, rows: parts.iter().map(|part| part.1.padded()).sum(), columns: columns.padded() }
     }
 
-    fn norm(&mut self, name: String, len: usize) -> Span {
+    /// A vector of the named tensors, one after the other.
+    fn vectors(&mut self, parts: &[(String, Side)]) -> Span {
         let start = self.norm_len;
-        self.norm_len += len;
-        self.tensors.push(Tensor { name: format!("{name}.weight"), shape: vec![len], place: Place::Norm(start) });
-        Span { start, len }
+        for (name, side) in parts {
+            let (name, shape, place) = (name.clone(), vec![side.count()], Place::Norm(self.norm_len));
+            let rows = Spread { count: 1, padded: 1 };
+            self.tensors.push(Tensor { name, shape, place, rows, columns: side.spread });
+            self.norm_len += side.padded();
+        }
+        Span { start, len: self.norm_len - start, count: parts.iter().map(|part| part.1.count()).sum() }
     }
 
-    fn block(&mut self, config: &GemmaConfig, layer: usize) -> Block {
+    fn block(&mut self, config: &GemmaConfig, sides: &Sides, layer: usize) -> Block {
         let name = |part: &str| format!("layers.{layer}.{part}");
-        let (query, key) = (config.query_width(), config.key_width());
-        let heads = [("self_attn.q_proj", query), ("self_attn.k_proj", key), ("self_attn.v_proj", key)];
-        let gates = [("mlp.gate_proj", config.feed_forward), ("mlp.up_proj", config.feed_forward)];
+        let Sides { width, feed_forward, queries, keys, head, .. } = *sides;
+        let mut norm = |part: &str, side| self.vectors(&[(format!("{}.weight", name(part)), side)]);
+        let [before_attention, after_attention, before_feed_forward, after_feed_forward] =
+            ["input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm", "post_feedforward_layernorm"]
+                .map(|part| norm(part, width));
         let query_key = ["self_attn.q_norm", "self_attn.k_norm"];
+        let query_key = config.query_key_norm.then(|| query_key.map(|part| norm(part, head)));
+        let inputs = [("self_attn.q_proj", queries), ("self_attn.k_proj", keys), ("self_attn.v_proj", keys)];
+        let outputs = [("self_attn.o_proj", width)];
+        let mut bias = |parts: &[(&str, Side)]| {
+            let named = parts.iter().map(|(part, side)| (format!("{}.bias", name(part)), *side));
+            self.vectors(&named.collect::<Vec<_>>())
+        };
+        let biases = config.attention_bias.then(|| [bias(&inputs), bias(&outputs)]);
+        let mut matrix = |columns, parts: &[(&str, Side)]| {
+            let named = parts.iter().map(|(part, side)| (name(part), *side));
+            self.matrix(columns, &named.collect::<Vec<_>>())
+        };
         Block {
-            before_attention: self.norm(name("input_layernorm"), config.width),
-            after_attention: self.norm(name("post_attention_layernorm"), config.width),
-            before_feed_forward: self.norm(name("pre_feedforward_layernorm"), config.width),
-            after_feed_forward: self.norm(name("post_feedforward_layernorm"), config.width),
-            query_key: config.query_key_norm.then(|| query_key.map(|part| self.norm(name(part), config.head_width))),
-            attention_in: self.matrix(config.width, &heads.map(|(part, rows)| (name(part), rows))),
-            attention_out: self.matrix(query, &[(name("self_attn.o_proj"), config.width)]),
-            feed_forward_in: self.matrix(config.width, &gates.map(|(part, rows)| (name(part), rows))),
-            feed_forward_out: self.matrix(config.feed_forward, &[(name("mlp.down_proj"), config.width)]),
+            before_attention,
+            after_attention,
+            before_feed_forward,
+            after_feed_forward,
+            query_key,
+            biases,
+            attention_in: matrix(width, &inputs),
+            attention_out: matrix(queries, &outputs),
+            feed_forward_in: matrix(width, &[("mlp.gate_proj", feed_forward), ("mlp.up_proj", feed_forward)]),
+            feed_forward_out: matrix(feed_forward, &[("mlp.down_proj", width)]),
         }
+    }
+
+    /// Elements of the files' matrices.
+    fn matrix_elements(&self) -> usize {
+        let matrices = self.tensors.iter().filter(|tensor| matches!(tensor.place, Place::Matrix(_)));
+        matrices.map(Tensor::elements).sum()
     }
 }
+
+/// The output layer of a network whose embedding is not.
+const OUTPUT: &str = "lm_head";
 
 /// Weights that stay in memory, as an upset sees them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +277,7 @@ pub const SHARD: usize = 1 << 16;
 #[derive(Debug, Clone)]
 pub struct Network {
     config: GemmaConfig,
+    padded: GemmaConfig,
     pub(crate) layout: Layout,
     pub(crate) store: Store,
     norms: Vec<f32>,
@@ -154,7 +294,7 @@ impl Network {
     fn zeros(config: GemmaConfig, form: Weights) -> Self {
         let layout = Layout::new(&config);
         let (store, norms) = (Store::new(form, layout.matrix_len), vec![0.0; layout.norm_len]);
-        Self { config, layout, store, norms }
+        Self { padded: config.padded(), config, layout, store, norms }
     }
 
     /// A network of random weights, for measurements: 256 even levels, variance 1 / columns; norms of 0 (a factor of 1).
@@ -164,14 +304,16 @@ impl Network {
         for (at, tensor) in network.layout.tensors.iter().enumerate() {
             let Place::Matrix(matrix) = tensor.place else { continue };
             let stream = Stream::new(seed, at as u32, Purpose::Weights);
-            let scale = (12.0 / matrix.columns as f32).sqrt() / 256.0;
-            let mut row = vec![0.0; matrix.columns];
-            for r in 0..matrix.rows {
-                for (part, cells) in row.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-                    let bytes = stream.bits((r * matrix.columns / 8 + part) as u64).to_le_bytes();
-                    *cells = bytes.map(|byte| (f32::from(byte) - 127.5) * scale);
+            let (rows, columns) = (tensor.shape[0], tensor.shape[1]);
+            let scale = (12.0 / columns as f32).sqrt() / 256.0;
+            let (mut row, mut spread) = (vec![0.0; columns], vec![0.0; matrix.columns]);
+            for r in 0..rows {
+                for (part, cells) in row.chunks_mut(8).enumerate() {
+                    let bytes = stream.bits((r * columns.div_ceil(8) + part) as u64).to_le_bytes();
+                    cells.iter_mut().zip(bytes).for_each(|(x, byte)| *x = (f32::from(byte) - 127.5) * scale);
                 }
-                network.store.put(matrix, r, &row);
+                tensor.columns.spread(&row, &mut spread);
+                network.store.put(matrix, tensor.rows.place(r), &spread);
             }
         }
         network
@@ -185,86 +327,54 @@ impl Network {
     pub fn load(dir: &Path, form: Weights) -> Result<Self, GemmaError> {
         let path = dir.join("config.json");
         let config = GemmaConfig::from_json(&path.display().to_string(), &read_json(&path)?)?;
-        let mut network = Self::zeros(config, form);
-        for (shard, tensors) in network.shards(dir)? {
+        // Nothing is reserved before the first file is seen to hold what the configuration asks for.
+        let mut network = None;
+        for (shard, tensors) in shards(dir, Layout::new(&config).tensors)? {
             let path = dir.join(&shard);
             let (name, bytes) = (path.display().to_string(), read(&path)?);
             let file = TensorFile::read(&name, &bytes)?;
-            for tensor in tensors {
-                network.take(&file, &tensor)?;
-            }
+            let found: Vec<_> = tensors.iter().map(|tensor| find(&file, tensor)).collect::<Result<_, _>>()?;
+            let network = network.get_or_insert_with(|| Self::zeros(config.clone(), form));
+            tensors.iter().zip(found).for_each(|(tensor, found)| network.take(tensor, &found));
         }
-        Ok(network)
+        Ok(network.expect("a layout has tensors, and these are in files"))
     }
 
-    /// The files of a folder in order, with the tensors to take from each; a tensor that the index lacks is an error.
-    fn shards(&self, dir: &Path) -> Result<BTreeMap<String, Vec<Tensor>>, GemmaError> {
-        let path = dir.join("model.safetensors.index.json");
-        if !path.exists() {
-            return Ok(BTreeMap::from([("model.safetensors".to_owned(), self.layout.tensors.clone())]));
-        }
-        let index: Index = read_json(&path)?;
-        let mut shards = BTreeMap::<_, Vec<Tensor>>::new();
-        for tensor in &self.layout.tensors {
-            let shard = full_names(&tensor.name).into_iter().find_map(|name| index.weight_map.get(&name));
-            let missing = || TensorFileError::Missing {
-                file: path.display().to_string(),
-                tensor: format!("model.{}", tensor.name),
-            };
-            shards.entry(shard.ok_or_else(missing)?.clone()).or_default().push(tensor.clone());
-        }
-        Ok(shards)
-    }
-
-    /// Takes one tensor from its file.
-    fn take(&mut self, file: &TensorFile<'_>, tensor: &Tensor) -> Result<(), GemmaError> {
-        let names = full_names(&tensor.name);
-        let found = names.iter().find_map(|name| file.tensor(name).map(|found| (name, found)));
-        let Some((name, (kind, shape, bytes))) = found else {
-            return Err(TensorFileError::Missing { file: file.file().to_owned(), tensor: names[0].clone() }.into());
-        };
-        let form = |expected: String| TensorFileError::Form {
-            file: file.file().to_owned(),
-            tensor: name.clone(),
-            expected,
-            found: format!("{kind} {shape:?}"),
-        };
-        let widen: fn(&[u8]) -> f32 = match kind {
-            "F32" => |b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]),
-            "BF16" => |b| from_bf16(u16::from_le_bytes([b[0], b[1]])),
-            "F16" => |b| from_half_checked(u16::from_le_bytes([b[0], b[1]])),
-            _ => return Err(form(format!("F32, BF16 or F16 {:?}", tensor.shape)).into()),
-        };
-        if *shape != tensor.shape {
-            return Err(form(format!("{kind} {:?}", tensor.shape)).into());
-        }
-        let element = if kind == "F32" { 4 } else { 2 };
+    /// Puts one tensor of a file in its place.
+    fn take(&mut self, tensor: &Tensor, found: &Found<'_>) {
         let columns = tensor.shape.last().copied().unwrap_or(1);
         let mut row = vec![0.0; columns];
-        for (r, bytes) in bytes.chunks_exact(element * columns).enumerate() {
-            row.iter_mut().zip(bytes.chunks_exact(element)).for_each(|(x, bytes)| *x = widen(bytes));
+        let mut spread = vec![0.0; columns / tensor.columns.count * tensor.columns.padded];
+        for (r, bytes) in found.bytes.chunks_exact(found.element * columns).enumerate() {
+            row.iter_mut().zip(bytes.chunks_exact(found.element)).for_each(|(x, bytes)| *x = (found.widen)(bytes));
+            tensor.columns.spread(&row, &mut spread);
             match tensor.place {
-                Place::Matrix(matrix) => self.store.put(matrix, r, &row),
-                Place::Norm(start) => self.norms[start..][..columns].copy_from_slice(&row),
+                Place::Matrix(matrix) => self.store.put(matrix, tensor.rows.place(r), &spread),
+                Place::Norm(start) => self.norms[start..][..spread.len()].copy_from_slice(&spread),
             }
         }
-        Ok(())
     }
 
     /// Every tensor as published folders name it, with its shape and elements.
     #[must_use]
     pub fn tensors(&self) -> Vec<(String, Vec<usize>, Vec<f32>)> {
-        let elements = |tensor: &Tensor| match tensor.place {
-            Place::Norm(start) => self.norms[start..][..tensor.shape[0]].to_vec(),
-            Place::Matrix(matrix) => {
-                let mut all = vec![0.0; matrix.rows * matrix.columns];
-                let rows = all.chunks_exact_mut(matrix.columns).enumerate();
-                rows.for_each(|(row, into)| self.store.row(matrix, row, into));
-                all
+        let elements = |tensor: &Tensor| {
+            let mut all = vec![0.0; tensor.elements()];
+            match tensor.place {
+                Place::Norm(start) => tensor.columns.gather(&self.norms[start..], &mut all),
+                Place::Matrix(matrix) => {
+                    let mut row = vec![0.0; matrix.columns];
+                    for (r, into) in all.chunks_exact_mut(tensor.shape[1]).enumerate() {
+                        self.store.row(matrix, tensor.rows.place(r), &mut row);
+                        tensor.columns.gather(&row, into);
+                    }
+                }
             }
+            all
         };
+        let name = |tensor: &Tensor| full_names(&tensor.name)[0].clone();
         let tensors = self.layout.tensors.iter();
-        tensors.map(|tensor| (format!("model.{}", tensor.name), tensor.shape.clone(), elements(tensor))).collect()
+        tensors.map(|tensor| (name(tensor), tensor.shape.clone(), elements(tensor))).collect()
     }
 
     /// XXH3-64 of all weights as stored, and of the sizes.
@@ -297,15 +407,27 @@ impl Network {
         self.store.form()
     }
 
-    pub(crate) fn norm(&self, span: Span) -> &[f32] {
-        &self.norms[span.start..][..span.len]
+    /// Sizes as they lie in memory.
+    pub(crate) fn padded(&self) -> &GemmaConfig {
+        &self.padded
+    }
+
+    pub(crate) fn norm(&self, span: Span) -> Norm<'_> {
+        let weight = &self.norms[span.start..][..span.len];
+        Norm { weight, count: span.count, epsilon: self.config.norm_epsilon as f32 }
+    }
+
+    /// Adds a bias, if there is one, to each of `rows`.
+    pub(crate) fn add_bias(&self, bias: Option<Span>, rows: &mut [f32]) {
+        let Some(span) = bias else { return };
+        let bias = &self.norms[span.start..][..span.len];
+        rows.chunks_exact_mut(span.len).for_each(|row| row.iter_mut().zip(bias).for_each(|(y, b)| *y += b));
     }
 
     /// Weights of a network of these sizes.
     #[must_use]
     pub fn parameters(config: &GemmaConfig) -> usize {
-        let layout = Layout::new(config);
-        layout.matrix_len + layout.norm_len
+        Layout::new(config).tensors.iter().map(Tensor::elements).sum()
     }
 
     /// Positions that a token at `position` sees, over all layers.
@@ -325,7 +447,9 @@ impl Network {
     /// **Not modelled**: norms, rotations, softmax (below 1 % at the published widths).
     #[must_use]
     pub fn flops_per_token(&self, position: usize) -> Flops {
-        Flops((2 * self.layout.matrix_len + 4 * self.config.query_width() * self.seen(position)) as f64)
+        let output = if self.config.tied { 0 } else { self.config.vocabulary * self.config.width };
+        let matrices = self.layout.matrix_elements() - output;
+        Flops((2 * matrices + 4 * self.config.query_width() * self.seen(position)) as f64)
     }
 
     /// Data read and written for one token at `position` of one sequence: all weights, the keys and values seen, its own.
@@ -347,7 +471,7 @@ impl Network {
     #[must_use]
     pub fn cache_data(&self, position: usize) -> Bits {
         let rows = self.seen(position) + self.config.layers.len();
-        Bits((2 * 32 * self.config.key_width() * rows) as f64)
+        Bits((2 * 32 * self.padded.key_width() * rows) as f64)
     }
 
     /// Resident bytes of `region`.
@@ -411,7 +535,60 @@ pub(crate) fn flip_f32(data: &mut [f32], bit: usize) {
 
 /// The names a tensor goes by: in a text model, and in the older and newer folders of text and images.
 fn full_names(name: &str) -> [String; 3] {
-    ["model.", "language_model.model.", "model.language_model."].map(|prefix| format!("{prefix}{name}"))
+    let prefixes = if name.starts_with(OUTPUT) {
+        ["", "language_model.", "model.language_model."]
+    } else {
+        ["model.", "language_model.model.", "model.language_model."]
+    };
+    prefixes.map(|prefix| format!("{prefix}{name}"))
 }
 
-const _: () = assert!(BLOCK.is_multiple_of(8), "random weights are drawn eight at a time");
+/// The files of a folder in order, with the tensors to take from each; a tensor that the index lacks is an error.
+fn shards(dir: &Path, tensors: Vec<Tensor>) -> Result<BTreeMap<String, Vec<Tensor>>, GemmaError> {
+    let path = dir.join("model.safetensors.index.json");
+    if !path.exists() {
+        return Ok(BTreeMap::from([("model.safetensors".to_owned(), tensors)]));
+    }
+    let index: Index = read_json(&path)?;
+    let mut shards = BTreeMap::<_, Vec<Tensor>>::new();
+    for tensor in tensors {
+        let names = full_names(&tensor.name);
+        let shard = names.iter().find_map(|name| index.weight_map.get(name));
+        let missing = || tensor.missing(&path.display().to_string());
+        shards.entry(shard.ok_or_else(missing)?.clone()).or_default().push(tensor);
+    }
+    Ok(shards)
+}
+
+/// A tensor of a file, and how its elements are read.
+struct Found<'a> {
+    bytes: &'a [u8],
+    /// Bytes of an element.
+    element: usize,
+    widen: fn(&[u8]) -> f32,
+}
+
+/// The tensor of `file` that `tensor` asks for.
+fn find<'a>(file: &TensorFile<'a>, tensor: &Tensor) -> Result<Found<'a>, TensorFileError> {
+    let names = full_names(&tensor.name);
+    let found = names.iter().find_map(|name| file.tensor(name).map(|found| (name, found)));
+    let Some((name, (kind, shape, bytes))) = found else {
+        return Err(tensor.missing(file.file()));
+    };
+    let form = |expected: String| TensorFileError::Form {
+        file: file.file().to_owned(),
+        tensor: name.clone(),
+        expected,
+        found: format!("{kind} {shape:?}"),
+    };
+    let (element, widen): (usize, fn(&[u8]) -> f32) = match kind {
+        "F32" => (4, |b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
+        "BF16" => (2, |b| from_bf16(u16::from_le_bytes([b[0], b[1]]))),
+        "F16" => (2, |b| from_half_checked(u16::from_le_bytes([b[0], b[1]]))),
+        _ => return Err(form(tensor.expected())),
+    };
+    if *shape != tensor.shape {
+        return Err(form(format!("{kind} {:?}", tensor.shape)));
+    }
+    Ok(Found { bytes, element, widen })
+}

@@ -136,7 +136,7 @@ impl Session {
     /// # Errors
     /// A context longer than the network's.
     pub fn new(network: &Network, sequences: usize, context: usize) -> Result<Self, GemmaError> {
-        let config = network.config();
+        let (config, padded) = (network.config(), network.padded());
         if context > config.context {
             return Err(GemmaError::Context {
                 what: "session",
@@ -153,7 +153,7 @@ impl Session {
             };
             let capacity = capacity.next_multiple_of(STRIP);
             layers.push(LayerCache { start, capacity });
-            start += sequences * config.key_width() * capacity;
+            start += sequences * padded.key_width() * capacity;
             if turns.iter().all(|turns| turns.rotation != layer.rotation) {
                 turns.push(Turns::new(layer.rotation, config.head_width));
             }
@@ -218,6 +218,19 @@ impl Session {
         Ok(&self.logits)
     }
 
+    /// The logits after each of `tokens`, `[token, vocabulary]`, in a session of their own: to compare with another implementation.
+    ///
+    /// # Errors
+    /// No such token, or more than the context holds.
+    pub fn logits(network: &Network, tokens: &[u32]) -> Result<Vec<f32>, GemmaError> {
+        let mut session = Self::new(network, 1, tokens.len())?;
+        let mut logits = Vec::with_capacity(tokens.len() * network.config().vocabulary);
+        for token in tokens {
+            logits.extend_from_slice(session.decode(network, &[(0, *token)])?);
+        }
+        Ok(logits)
+    }
+
     /// The rows of a call, checked, and the lengths after it.
     fn rows(&self, network: &Network, pieces: &[(usize, &[u32])]) -> Result<(Vec<Row>, Vec<usize>), GemmaError> {
         let vocabulary = network.config().vocabulary;
@@ -252,7 +265,7 @@ impl Session {
 
     /// One pass of `rows` through all layers; the stream is left in the buffers.
     fn pass(&mut self, network: &Network, rows: &[Row]) {
-        let config = network.config();
+        let config = network.padded();
         self.buffers.resize(config, rows.len());
         self.turns.iter_mut().for_each(|turns| turns.prepare(rows));
         for (row, stream) in rows.iter().zip(self.buffers.stream.chunks_exact_mut(config.width)) {
@@ -273,20 +286,21 @@ impl Session {
     }
 
     fn attention(&mut self, network: &Network, rows: &[Row], layer: usize, block: &Block) {
-        let epsilon = network.config().norm_epsilon as f32;
         let Buffers { stream, normed, heads, .. } = &mut self.buffers;
-        norm(stream, network.norm(block.before_attention), epsilon, normed);
+        norm(stream, network.norm(block.before_attention), normed);
         network.store.multiply(block.attention_in, normed, heads);
+        network.add_bias(block.biases.map(|biases| biases[0]), heads);
         self.turn_and_keep(network, rows, layer, block);
         self.look_back(network, rows, layer);
         let Buffers { stream, attended, branch, .. } = &mut self.buffers;
         network.store.multiply(block.attention_out, attended, branch);
-        norm_add(branch, network.norm(block.after_attention), epsilon, stream);
+        network.add_bias(block.biases.map(|biases| biases[1]), branch);
+        norm_add(branch, network.norm(block.after_attention), stream);
     }
 
     /// Norms (Gemma 3) and turns queries and keys in place; copies keys and values to the cache.
     fn turn_and_keep(&mut self, network: &Network, rows: &[Row], layer: usize, block: &Block) {
-        let (config, cache) = (network.config(), self.layers[layer]);
+        let (config, cache) = (network.padded(), self.layers[layer]);
         let width = config.head_width;
         let turns = self.turns.iter().find(|turns| turns.rotation == config.layers[layer].rotation);
         let turns = turns.expect("a session has every layer's rotation");
@@ -297,7 +311,7 @@ impl Session {
             for (side, heads) in [&mut *queries, &mut *keys].into_iter().enumerate() {
                 for head in heads.chunks_exact_mut(width) {
                     if let Some(spans) = block.query_key {
-                        norm_in_place(head, network.norm(spans[side]), config.norm_epsilon as f32);
+                        norm_in_place(head, network.norm(spans[side]));
                     }
                     rotate(head, turns.row(r));
                 }
@@ -315,7 +329,7 @@ impl Session {
 
     /// Attention of every row and query head over what its layer sees of its sequence.
     fn look_back(&mut self, network: &Network, rows: &[Row], layer: usize) {
-        let (config, cache) = (network.config(), self.layers[layer]);
+        let (config, cache) = (network.padded(), self.layers[layer]);
         let width = config.head_width;
         let columns = config.query_width() + 2 * config.key_width();
         let scale = 1.0 / (config.query_scalar as f32).sqrt();
@@ -342,13 +356,12 @@ impl Session {
     }
 
     fn feed_forward(&mut self, network: &Network, block: &Block) {
-        let epsilon = network.config().norm_epsilon as f32;
         let Buffers { stream, normed, gates, inner, branch, .. } = &mut self.buffers;
-        norm(stream, network.norm(block.before_feed_forward), epsilon, normed);
+        norm(stream, network.norm(block.before_feed_forward), normed);
         network.store.multiply(block.feed_forward_in, normed, gates);
-        gated(gates, network.config().feed_forward, inner);
+        gated(gates, network.padded().feed_forward, inner);
         network.store.multiply(block.feed_forward_out, inner, branch);
-        norm_add(branch, network.norm(block.after_feed_forward), epsilon, stream);
+        norm_add(branch, network.norm(block.after_feed_forward), stream);
     }
 
     /// The logits after the `wanted` rows of the pass, as pieces `done` and on.
@@ -356,15 +369,23 @@ impl Session {
         if wanted.is_empty() {
             return;
         }
-        let config = network.config();
+        let config = network.padded();
+        let vocabulary = network.config().vocabulary;
         let Buffers { stream, normed, .. } = &mut self.buffers;
         let normed = &mut normed[..wanted.len() * config.width];
         for (row, normed) in wanted.iter().zip(normed.chunks_exact_mut(config.width)) {
             let stream = &stream[row * config.width..][..config.width];
-            norm(stream, network.norm(network.layout.last_norm), config.norm_epsilon as f32, normed);
+            norm(stream, network.norm(network.layout.last_norm), normed);
         }
-        let logits = &mut self.logits[done * config.vocabulary..][..wanted.len() * config.vocabulary];
-        network.store.multiply(network.layout.embedding, normed, logits);
+        let logits = &mut self.logits[done * vocabulary..][..wanted.len() * vocabulary];
+        if vocabulary == config.vocabulary {
+            network.store.multiply(network.layout.output, normed, logits);
+        } else {
+            let mut filled = vec![0.0; wanted.len() * config.vocabulary];
+            network.store.multiply(network.layout.output, normed, &mut filled);
+            let rows = logits.chunks_exact_mut(vocabulary).zip(filled.chunks_exact(config.vocabulary));
+            rows.for_each(|(logits, filled)| logits.copy_from_slice(&filled[..vocabulary]));
+        }
         if let Some(cap) = config.logit_cap {
             soft_cap(logits, 1.0, cap as f32);
         }

@@ -625,4 +625,36 @@ fn chat_answers_a_line_and_refuses_a_folder_without_a_model() {
     let refused = run(&folder, &["chat", "."]);
     assert_eq!(refused.status.code(), Some(2));
     assert!(said(&refused).contains("config.json"), "{}", said(&refused));
+    let long = "the clock ".repeat(99);
+    let refused = run(&folder, &["chat", &model, "--prompt", &long]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(said(&refused).contains("prompt: expected at most 128 tokens"), "{}", said(&refused));
+}
+
+/// Reference: testdata/gemma/models.py, whose greedy continuation is that of a prompt of tokens; here the text's own is told.
+#[test]
+fn chat_tells_tokens_and_logits_for_other_tools() {
+    let folder = fresh_folder("chat_json");
+    let model = testdata("../gemma/odd").display().to_string();
+    let asked = ["chat", &model, "--weights", "f32", "--temperature", "0", "--tokens", "5", "--json", "--logits", "l"];
+    let talk = |more: &[&str]| {
+        let output = run(&folder, &[&asked[..], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let told = talk(&["--plain", "--prompt", "The satellite leaves the shadow."]);
+    let reference: serde_json::Value =
+        serde_json::from_slice(&fs::read(testdata("../gemma/odd/expected.json")).unwrap()).unwrap();
+    let prompt = told["prompt_tokens"].as_array().unwrap();
+    assert_eq!(told["prompt_tokens"], reference["encoded"][2]["tokens"]);
+    assert_eq!((told["tokens"].as_array().unwrap().len(), &told["end"]), (5, &"length".into()));
+    let bytes = fs::read(folder.join("l")).unwrap();
+    let mut logits = vec![0.0; prompt.len() * 449];
+    let file = sunward_ai::tensor_file::TensorFile::read("l", &bytes).unwrap();
+    file.copy_f32("logits", &[prompt.len(), 449], &mut logits).unwrap();
+    let last = &logits[(prompt.len() - 1) * 449..];
+    let likeliest = (0..449).max_by(|a, b| last[*a].total_cmp(&last[*b])).unwrap();
+    assert_eq!(told["tokens"][0], likeliest);
+    let talked = talk(&["--prompt", "Hi"]);
+    assert_eq!(talked["prompt"], "<start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\n");
 }

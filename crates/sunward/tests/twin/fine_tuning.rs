@@ -11,6 +11,7 @@ use sunward::payloads::{ExecuteError, FolderStore, Payloads};
 use sunward::{Control, Outcome, World, run_folder};
 use sunward_ai::memo::{Forgetful, Store};
 
+use crate::cli::{run, said};
 use crate::flight::{PLAIN, fresh_folder, job, testdata, with, world};
 
 /// A network so small that it is trained in milliseconds.
@@ -96,7 +97,16 @@ fn a_flight_broken_off_anywhere_ends_with_the_same_bytes() {
         };
         sunward::fly_executed(&world, &payloads(&world, Arc::clone(&store)), &mut stopped).unwrap_err();
     }
-    for run in ["resumed", "repeated"] {
+    for run in ["resumed", "repeated", "damaged"] {
+        if run == "damaged" {
+            // A loss of another digit, still JSON, in every file of steps.
+            for (name, bytes) in contents(&folder.join("steps")).into_iter().filter(|(name, _)| name.ends_with("json"))
+            {
+                let at = bytes.windows(9).position(|part| part == b"\"loss\":3.").unwrap() + 7;
+                let other = [&bytes[..at], b"1", &bytes[at + 1..]].concat();
+                fs::write(folder.join("steps").join(name), other).unwrap();
+            }
+        }
         let now = left(&text, Arc::clone(&store), &folder.join(run));
         assert_eq!(now.keys().collect::<Vec<_>>(), whole.keys().collect::<Vec<_>>());
         for (name, bytes) in now {
@@ -138,6 +148,30 @@ fn a_flight_killed_in_training_is_resumed_to_the_same_bytes() {
     assert!(fly(&["--out", "run", "--resume"]).wait().unwrap().success());
     assert!(fly(&["--out", "whole", "--fresh"]).wait().unwrap().success());
     assert!(contents(&folder.join("run")) == contents(&folder.join("whole")));
+}
+
+#[test]
+fn a_flight_killed_before_its_first_checkpoint_is_resumed_and_two_do_not_share_a_folder() {
+    let folder = fresh_folder("fine_tuning_claimed");
+    fs::write(folder.join("tune.toml"), small()).unwrap();
+    let fly = |more: &[&str]| run(&folder, &[&["fly", "tune.toml"], more].concat());
+    let nothing = fly(&["--out", "run", "--resume"]);
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(said(&nothing).contains("no run was begun here"), "{}", said(&nothing));
+    let kept = folder.join(".run.training");
+    let claim = run_folder::claim(&kept).unwrap();
+    let busy = fly(&["--out", "run"]);
+    assert_eq!(busy.status.code(), Some(2), "{}", said(&busy));
+    assert!(said(&busy).contains("another sunward is at work on .run.training"), "{}", said(&busy));
+    drop(claim);
+    let resumed = fly(&["--out", "run", "--resume"]);
+    assert_eq!(resumed.status.code(), Some(0), "{}", said(&resumed));
+    assert!(said(&resumed).contains("all is trained anew"), "{}", said(&resumed));
+    assert!(!said(&fly(&["--out", "run", "--resume"])).contains("trained anew"));
+    assert_eq!(fly(&["--out", "whole", "--fresh"]).status.code(), Some(0));
+    assert!(contents(&folder.join("run")) == contents(&folder.join("whole")));
+    // What a fresh flight keeps is there for the next.
+    assert!(contents(&folder.join(".whole.training")).len() > 1);
 }
 
 /// Golden networks: `UPDATE_GOLDEN=1 cargo nextest run --release -p sunward network` writes them anew.

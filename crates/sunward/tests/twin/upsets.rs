@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use sunward::payloads::FolderStore;
+use sunward_ai::memo::Store;
 
 use crate::cli::{entries, json, run, said, text};
 use crate::flight::{fresh_folder, with};
@@ -104,12 +106,16 @@ fn an_interrupted_campaign_goes_on() {
     let stopped = run(&folder, &arguments("half", "2"));
     assert_eq!(stopped.status.code(), Some(1), "{}", said(&stopped));
     let blocks = folder.join(".half.campaign");
-    let names = entries(&blocks);
+    let names: Vec<String> = entries(&blocks).into_iter().filter(|name| !name.starts_with('.')).collect();
     assert_eq!(names.len(), 3 + 2);
-    // The kept blocks are believed: a spoilt outcome in one comes out again, and a torn one is struck anew.
-    let spoilt = fs::read_to_string(blocks.join(&names[0])).unwrap().replace("\"harmless\"", "\"silent\"");
-    fs::write(blocks.join(&names[0]), spoilt).unwrap();
+    // The kept blocks are used: an outcome rewritten in one comes out again. One that is torn or damaged is struck anew.
+    let store = FolderStore::new(blocks.clone());
+    let rewritten = String::from_utf8(store.load(&names[0]).unwrap()).unwrap().replace("\"harmless\"", "\"silent\"");
+    store.save(&names[0], rewritten.as_bytes());
     fs::write(blocks.join(&names[1]), "[").unwrap();
+    let damaged = fs::read(blocks.join(&names[2])).unwrap();
+    let text = String::from_utf8_lossy(&damaged[..damaged.len() - 8]).replace("\"number\":20", "\"number\":90");
+    fs::write(blocks.join(&names[2]), [text.as_bytes(), &damaged[damaged.len() - 8..]].concat()).unwrap();
     fs::remove_dir(folder.join("half/campaign.html")).unwrap();
     json(&run(&folder, &arguments("half", "2")));
     assert_ne!(flips("half"), flips("whole"));

@@ -65,6 +65,6 @@ fn unusable_campaigns_are_refused() {
         error(ServingConfig { regions: scales, ..config() }),
         "regions: scales cannot be struck here, expected some of matrices, norms, keys, values, stream"
     );
-    let message = error(ServingConfig { width: 33, ..config() });
-    assert!(message.contains("the network of [serving]") && message.contains("hidden_size"), "{message}");
+    let message = error(ServingConfig { head_width: 33, ..config() });
+    assert!(message.contains("the network of [serving]") && message.contains("head_dim"), "{message}");
 }
