@@ -13,6 +13,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod defended;
+pub mod engine;
 pub mod guards;
 pub mod model;
 pub mod optimizer;

@@ -16,7 +16,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::gpt::adapters::{AdapterConfig, AdapterLayout};
 use crate::gpt::data::Part;
 use crate::gpt::sample::Sampling;
-use crate::gpt::train::{Buffers, Phase, Region, TrainError, Trainer};
+use crate::gpt::engine::Memory;
+use crate::gpt::train::{Phase, Region, TrainError, Trainer};
 use crate::memo::{Lineage, Memo, Step, Store};
 
 /// How an executed run follows a simulated job.
@@ -379,7 +380,7 @@ fn moment(strike: &Upset) -> Phase {
 }
 
 /// Flips the bit that the strike's draw chooses: every resident bit it can reach is equally likely.
-fn flip(strike: &Upset, buffers: &mut Buffers) {
+fn flip(strike: &Upset, buffers: &mut dyn Memory) {
     let reach: &[Region] = match (strike.memory_corrected, moment(strike)) {
         (true, Phase::Forward { .. }) => &[Region::Activations],
         (true, _) => &[Region::Gradients],

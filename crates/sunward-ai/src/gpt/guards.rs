@@ -23,6 +23,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::engine::Memory;
 use super::train::{Buffers, Phase, Region, StepReport, Trainer};
 use super::watch::{Seen, watched};
 use crate::tensor_file::digest;
@@ -351,7 +352,7 @@ impl Trainer {
     pub fn step_guarded(
         &mut self,
         guards: &mut Guards,
-        mut observe: impl FnMut(Phase, &mut Buffers),
+        mut observe: impl FnMut(Phase, &mut dyn Memory),
     ) -> Result<StepReport, Alarm> {
         (self.watch.ranges, self.watch.products) = (guards.config.ranges.is_some(), guards.config.products);
         let batch = self.batch();

@@ -35,32 +35,44 @@ pub struct Moments<'a> {
 }
 
 /// The factors of one step, all that an element needs.
-#[derive(Debug, Clone, Copy)]
-struct Factors {
-    clip: f32,
-    beta1: f32,
-    beta2: f32,
-    step: f32,
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Factors {
+    /// Factor of the gradients: min(1, clip / (norm + 1e-6)).
+    pub clip: f32,
+    /// Decay of the first moment.
+    pub beta1: f32,
+    /// Decay of the second moment.
+    pub beta2: f32,
+    /// rate / (1 - beta1^t).
+    pub step: f32,
     /// 1 / sqrt(1 - beta2^t).
-    second_correction: f32,
-    keep: f32,
+    pub second_correction: f32,
+    /// What is left of a weight that decays: 1 - rate decay; 1 of one that does not.
+    pub keep: f32,
 }
 
-/// One AdamW step, the `step`-th (from 1), with learning rate `rate`; weights before `decay_end` decay.
+impl Factors {
+    /// Those of the `step`-th step (from 1) with learning rate `rate` and gradient norm `norm`: of weights that decay, and of others.
+    #[must_use]
+    pub fn new(config: &TrainConfig, rate: f64, step: u64, norm: f64) -> [Self; 2] {
+        let power = i32::try_from(step).unwrap_or(i32::MAX);
+        let others = Self {
+            clip: (config.clip / (norm + 1e-6)).min(1.0) as f32,
+            beta1: config.beta1 as f32,
+            beta2: config.beta2 as f32,
+            step: (rate / (1.0 - config.beta1.powi(power))) as f32,
+            second_correction: (1.0 / (1.0 - config.beta2.powi(power)).sqrt()) as f32,
+            keep: 1.0,
+        };
+        [Self { keep: (1.0 - rate * config.weight_decay) as f32, ..others }, others]
+    }
+}
+
+/// One AdamW step by `factors`, of weights that decay and of others; weights before `decay_end` decay.
 ///
 /// m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2, w = w (1 - rate decay) - rate m/(1-b1^t) / (sqrt(v/(1-b2^t)) + 1e-8), with
 /// g scaled by min(1, clip / (norm + 1e-6)).
-pub fn adamw(buffers: Moments<'_>, config: &TrainConfig, rate: f64, step: u64, norm: f64, decay_end: usize) {
-    let power = i32::try_from(step).unwrap_or(i32::MAX);
-    let factors = Factors {
-        clip: (config.clip / (norm + 1e-6)).min(1.0) as f32,
-        beta1: config.beta1 as f32,
-        beta2: config.beta2 as f32,
-        step: (rate / (1.0 - config.beta1.powi(power))) as f32,
-        second_correction: (1.0 / (1.0 - config.beta2.powi(power)).sqrt()) as f32,
-        keep: 1.0,
-    };
-    let decaying = Factors { keep: (1.0 - rate * config.weight_decay) as f32, ..factors };
+pub fn adamw(buffers: Moments<'_>, [decaying, others]: [Factors; 2], decay_end: usize) {
     let (weights, plain_weights) = buffers.weights.split_at_mut(decay_end);
     let (gradients, plain_gradients) = buffers.gradients.split_at(decay_end);
     let (first, plain_first) = buffers.first.split_at_mut(decay_end);
@@ -68,7 +80,7 @@ pub fn adamw(buffers: Moments<'_>, config: &TrainConfig, rate: f64, step: u64, n
     update(Moments { weights, gradients, first, second }, decaying);
     update(
         Moments { weights: plain_weights, gradients: plain_gradients, first: plain_first, second: plain_second },
-        factors,
+        others,
     );
 }
 
@@ -103,10 +115,7 @@ mod tests {
             let norm = gradient_norm(&g);
             adamw(
                 Moments { weights: &mut w, gradients: &g, first: &mut m, second: &mut v },
-                &config,
-                0.05,
-                step,
-                norm,
+                Factors::new(&config, 0.05, step, norm),
                 1,
             );
             for i in 0..2 {

@@ -1,5 +1,6 @@
 //! The training run: steps, evaluation, checkpoints, and the buffers that upsets strike.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -8,9 +9,10 @@ use super::adapters::{AdapterConfig, AdapterLayout};
 use super::checkpoint::{self, Checkpoint, CheckpointError, Run, Section};
 use super::config::{ConfigError, GptConfig, TrainConfig};
 use super::data::{Batch, Corpus, DataError, Part};
+use super::engine::{Engine, Memory};
 use super::model::{Network, Plan, weight_gradients};
-use super::optimizer::{Moments, adamw, gradient_norm};
-use super::parameters::{Layout, PackedWeights};
+use super::optimizer::{Factors, Moments, adamw, gradient_norm};
+use super::parameters::{Layout, PackedWeights, Tensor};
 use super::sample::{self, Sampling};
 use super::schedule::learning_rate;
 use super::watch::{Place, Strike, Watch, flip};
@@ -92,21 +94,16 @@ impl Buffers {
     pub fn region_mut(&mut self, region: Region) -> &mut [f32] {
         &mut self.regions[region as usize]
     }
+}
 
-    /// Resident bytes of `region`.
-    #[must_use]
-    pub fn bytes(&self, region: Region) -> usize {
+/// Bit b of element i has index 32 i + b, b = 31 being the sign.
+impl Memory for Buffers {
+    fn bytes(&self, region: Region) -> usize {
         size_of_val(self.region(region))
     }
 
-    /// Flips one bit of `region`; bit b of element i has index 32 i + b, b = 31 being the sign. Returns (before, after).
-    ///
-    /// # Panics
-    /// If the region has no such bit.
-    pub fn flip(&mut self, region: Region, bit: usize) -> (f32, f32) {
-        let before = self.region(region)[bit / 32];
+    fn flip(&mut self, region: Region, bit: usize) {
         flip(self.region_mut(region), bit);
-        (before, self.region(region)[bit / 32])
     }
 }
 
@@ -155,6 +152,8 @@ pub struct Trainer {
     packed: PackedWeights,
     adapters: Option<Adapters>,
     buffers: Buffers,
+    /// The device that computes in place of this processor, and then holds weights, gradients, moments and activations.
+    engine: Option<Box<dyn Engine>>,
     pub(super) watch: Watch,
     iteration: u64,
 }
@@ -190,7 +189,7 @@ impl Trainer {
         buffers.regions[Region::Activations as usize] = vec![0.0; plan.activations_len()];
         let packed = PackedWeights::new(&layout);
         let watch = Watch::default();
-        Ok(Self { config, settings, corpus, layout, plan, packed, adapters: None, buffers, watch, iteration: 0 })
+        Ok(Self { config, settings, corpus, layout, plan, packed, adapters: None, buffers, engine: None, watch, iteration: 0 })
     }
 
     /// The run of a checkpoint, continued as if it had never stopped.
@@ -225,6 +224,28 @@ impl Trainer {
             trainer.adapt(adapters.validated()?);
         }
         Ok(trainer)
+    }
+
+    /// The same run computed by `engine`, which was made for its network and batch.
+    ///
+    /// # Panics
+    /// If adapters are trained, which engines do not hold, or the device fails.
+    #[must_use]
+    pub fn on(mut self, mut engine: Box<dyn Engine>) -> Self {
+        assert!(self.adapters.is_none(), "adapters are trained on this processor");
+        let [weights, gradients, first, second, activations, ..] = &mut self.buffers.regions;
+        engine.load(weights, first, second);
+        for emptied in [gradients, first, second, activations] {
+            *emptied = Vec::new();
+        }
+        self.engine = Some(engine);
+        self
+    }
+
+    /// The device that computes in place of this processor.
+    #[must_use]
+    pub fn engine(&self) -> Option<&dyn Engine> {
+        self.engine.as_deref()
     }
 
     /// Leaves the weights as they are from now on and trains fresh adapters.
@@ -321,11 +342,19 @@ impl Trainer {
     }
 
     /// Trains one step, calling `observe` at each [`Phase`].
-    pub fn step_observed(&mut self, mut observe: impl FnMut(Phase, &mut Buffers)) -> StepReport {
+    pub fn step_observed(&mut self, mut observe: impl FnMut(Phase, &mut dyn Memory)) -> StepReport {
         let report = self.compute(&self.batch(), &mut observe);
         self.update(&report);
-        observe(Phase::End, &mut self.buffers);
+        observe(Phase::End, self.memory());
         report
+    }
+
+    /// What a step computes in.
+    fn memory(&mut self) -> &mut dyn Memory {
+        match &mut self.engine {
+            Some(engine) => engine.as_mut(),
+            None => &mut self.buffers,
+        }
     }
 
     /// The batch of the next step.
@@ -334,7 +363,17 @@ impl Trainer {
     }
 
     /// Loss and gradients of the next step on `batch`; weights stay.
-    pub(super) fn compute(&mut self, batch: &Batch, observe: &mut impl FnMut(Phase, &mut Buffers)) -> StepReport {
+    pub(super) fn compute(&mut self, batch: &Batch, observe: &mut impl FnMut(Phase, &mut dyn Memory)) -> StepReport {
+        let (loss, gradient_norm) = match &mut self.engine {
+            Some(engine) => compute_on(engine.as_mut(), batch, observe),
+            None => self.compute_here(batch, observe),
+        };
+        let learning_rate = learning_rate(&self.settings, self.iteration);
+        StepReport { iteration: self.iteration, loss, learning_rate, gradient_norm }
+    }
+
+    /// Mean loss and norm of the gradients, computed by this processor.
+    fn compute_here(&mut self, batch: &Batch, observe: &mut impl FnMut(Phase, &mut dyn Memory)) -> (f64, f64) {
         let strike = self.watch.strike;
         let mut observe = |phase: Phase, buffers: &mut Buffers| {
             observe(phase, buffers);
@@ -373,12 +412,7 @@ impl Trainer {
             layout.gradients(adapters, gradients, adapter_gradients);
         }
         observe(Phase::Gradients, &mut self.buffers);
-        StepReport {
-            iteration: self.iteration,
-            loss: loss / batch.inputs.len() as f64,
-            learning_rate: learning_rate(&self.settings, self.iteration),
-            gradient_norm: gradient_norm(self.buffers.region(self.trained().1)),
-        }
+        (loss / batch.inputs.len() as f64, gradient_norm(self.buffers.region(self.trained().1)))
     }
 
     /// The regions that are trained and that hold their gradients.
@@ -392,13 +426,18 @@ impl Trainer {
     /// Moves what is trained by the gradients of `report`, and counts the step.
     pub(super) fn update(&mut self, report: &StepReport) {
         self.iteration = report.iteration + 1;
+        let factors = Factors::new(&self.settings, report.learning_rate, self.iteration, report.gradient_norm);
+        if let Some(engine) = &mut self.engine {
+            let [decaying, others] = factors;
+            return engine.update(&decaying, &others);
+        }
         let [weights, gradients, first, second, _, adapters, adapter_gradients] = &mut self.buffers.regions;
         let (weights, gradients, decay_end) = match &self.adapters {
             None => (weights, gradients, self.layout.matrices_end),
             Some(tuned) => (adapters, adapter_gradients, tuned.layout.elements()),
         };
         let moments = Moments { weights, gradients, first, second };
-        adamw(moments, &self.settings, report.learning_rate, self.iteration, report.gradient_norm, decay_end);
+        adamw(moments, factors, decay_end);
     }
 
     /// Packs the weights, merged with the adapters if there are any.
@@ -423,23 +462,34 @@ impl Trainer {
 
     /// Mean cross-entropy (nat) over `batches` batches of `part`, the same ones at every call.
     pub fn evaluate(&mut self, part: Part, batches: u32) -> f64 {
-        self.pack();
-        let (settings, context) = (self.settings, self.config.context);
-        let pass_tokens = self.plan.pass_sequences() * context;
-        let corpus = Arc::clone(&self.corpus);
+        if self.engine.is_none() {
+            self.pack();
+        }
+        let (settings, context, corpus) = (self.settings, self.config.context, Arc::clone(&self.corpus));
         let mut total = 0.0;
-        for batch in 0..batches {
-            let stream = Stream::new(settings.seed, batch, Purpose::Evaluation);
-            let batch = Batch::draw(corpus.tokens(part), settings.batch, context, stream);
-            for (inputs, targets) in batch.inputs.chunks_exact(pass_tokens).zip(batch.targets.chunks_exact(pass_tokens))
-            {
-                total += self.with_network(0, |network, activations| {
-                    network.forward(inputs, activations);
-                    network.loss(targets, activations)
-                });
-            }
+        for number in 0..batches {
+            let stream = Stream::new(settings.seed, number, Purpose::Evaluation);
+            total += self.batch_loss(&Batch::draw(corpus.tokens(part), settings.batch, context, stream));
         }
         total / (f64::from(batches) * self.tokens_per_step() as f64)
+    }
+
+    /// Summed cross-entropy (nat) of a batch by the weights that are packed.
+    fn batch_loss(&mut self, batch: &Batch) -> f64 {
+        if let Some(engine) = &mut self.engine {
+            engine.forward(batch);
+            return engine.loss() * batch.inputs.len() as f64;
+        }
+        let pass_tokens = self.plan.pass_sequences() * self.config.context;
+        let passes = batch.inputs.chunks_exact(pass_tokens).zip(batch.targets.chunks_exact(pass_tokens));
+        let mut total = 0.0;
+        for (inputs, targets) in passes {
+            total += self.with_network(0, |network, activations| {
+                network.forward(inputs, activations);
+                network.loss(targets, activations)
+            });
+        }
+        total
     }
 
     /// `count` tokens of text after `prompt`.
@@ -449,6 +499,9 @@ impl Trainer {
     pub fn sample(&mut self, prompt: &str, count: usize, sampling: &Sampling) -> Result<String, DataError> {
         let corpus = Arc::clone(&self.corpus);
         let prompt = corpus.vocabulary().encode("prompt", prompt)?;
+        if let Some(engine) = &self.engine {
+            self.buffers.regions[Region::Weights as usize] = engine.read(Region::Weights);
+        }
         self.pack();
         let plan = sample::plan(&self.config);
         let weights = self.adapters.as_ref().map_or(self.buffers.region(Region::Weights), |tuned| &tuned.merged);
@@ -459,18 +512,31 @@ impl Trainer {
     /// The run as bytes, from which [`Trainer::restore`] and [`Trainer::resume`] go on bit by bit.
     #[must_use]
     pub fn checkpoint(&self) -> Vec<u8> {
-        let trained = self.adapters.as_ref().map_or(&self.layout.tensors, |tuned| &tuned.layout.tensors);
-        let [_, _, first, second, ..] = &self.buffers.regions;
-        let [weights, adapters] = self.network_sections();
-        let moments =
-            [("optimizer.first.", &trained[..], &first[..]), ("optimizer.second.", &trained[..], &second[..])];
+        let trained = self.trained_tensors();
+        let [first, second] = [Region::FirstMoment, Region::SecondMoment].map(|region| self.lasting(region));
+        let weights = self.lasting(Region::Weights);
+        let [weights, adapters] = self.network_sections(&weights);
+        let moments = [("optimizer.first.", trained, &first[..]), ("optimizer.second.", trained, &second[..])];
         checkpoint::write(&self.run(), &[&[weights][..], &moments, &[adapters]].concat())
     }
 
     /// The network as bytes, without the state of its optimiser: enough for [`Trainer::fine_tune`].
     #[must_use]
     pub fn network(&self) -> Vec<u8> {
-        checkpoint::write(&self.run(), &self.network_sections())
+        checkpoint::write(&self.run(), &self.network_sections(&self.lasting(Region::Weights)))
+    }
+
+    /// Weights or moments, wherever they are held.
+    fn lasting(&self, region: Region) -> Cow<'_, [f32]> {
+        match &self.engine {
+            Some(engine) => Cow::Owned(engine.read(region)),
+            None => Cow::Borrowed(self.buffers.region(region)),
+        }
+    }
+
+    /// Tensors of what is trained.
+    fn trained_tensors(&self) -> &[Tensor] {
+        self.adapters.as_ref().map_or(&self.layout.tensors, |tuned| &tuned.layout.tensors)
     }
 
     fn run(&self) -> Run {
@@ -485,10 +551,10 @@ impl Trainer {
     }
 
     /// Weights, and adapters (of no tensors where there are none).
-    fn network_sections(&self) -> [Section<'_>; 2] {
+    fn network_sections<'a>(&'a self, weights: &'a [f32]) -> [Section<'a>; 2] {
         let adapters = self.adapters.as_ref().map_or(&[][..], |tuned| &tuned.layout.tensors);
         [
-            ("", &self.layout.tensors, self.buffers.region(Region::Weights)),
+            ("", &self.layout.tensors, weights),
             ("", adapters, self.buffers.region(Region::Adapters)),
         ]
     }
@@ -503,25 +569,45 @@ impl Trainer {
         from.same("settings", &self.settings, &from.run.settings)?;
         from.same("adapters", &self.adapters.as_ref().map(|tuned| tuned.config), &from.run.adapters)?;
         from.same("digest of the text", &self.corpus.digest(), &from.run.corpus)?;
-        let trained = self.adapters.as_ref().map_or(&self.layout.tensors, |tuned| &tuned.layout.tensors);
+        let trained = self.trained_tensors();
         let mut sections = vec![
-            (Region::Weights, "", &self.layout.tensors),
+            (Region::Weights, "", &self.layout.tensors[..]),
             (Region::FirstMoment, "optimizer.first.", trained),
             (Region::SecondMoment, "optimizer.second.", trained),
         ];
-        sections.extend(self.adapters.as_ref().map(|tuned| (Region::Adapters, "", &tuned.layout.tensors)));
+        sections.extend(self.adapters.as_ref().map(|tuned| (Region::Adapters, "", &tuned.layout.tensors[..])));
         let mut read = Vec::with_capacity(sections.len());
         for (region, prefix, tensors) in sections {
-            let mut values = vec![0.0; self.buffers.region(region).len()];
+            let mut values = vec![0.0; tensors.last().map_or(0, |last| last.range.end)];
             from.fill(prefix, tensors, &mut values)?;
             read.push((region, values));
         }
-        for (region, values) in read {
-            self.buffers.regions[region as usize] = values;
+        if let (Some(engine), [(_, weights), (_, first), (_, second), ..]) = (&mut self.engine, &read[..]) {
+            engine.load(weights, first, second);
+        } else {
+            for (region, values) in read {
+                self.buffers.regions[region as usize] = values;
+            }
         }
         self.iteration = from.run.iteration;
         Ok(())
     }
+}
+
+/// Mean loss and norm of the gradients, computed by `engine`.
+fn compute_on(
+    engine: &mut dyn Engine,
+    batch: &Batch,
+    observe: &mut impl FnMut(Phase, &mut dyn Memory),
+) -> (f64, f64) {
+    observe(Phase::Start, engine);
+    engine.forward(batch);
+    observe(Phase::Forward { pass: 0 }, engine);
+    let loss = engine.loss();
+    engine.backward(batch);
+    observe(Phase::Backward { pass: 0 }, engine);
+    observe(Phase::Gradients, engine);
+    (loss, engine.gradient_norm())
 }
 
 /// The network of a pass.
