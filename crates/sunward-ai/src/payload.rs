@@ -15,8 +15,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::gpt::adapters::{AdapterConfig, AdapterLayout};
 use crate::gpt::data::Part;
+use crate::gpt::engine::{Device, Engine, Memory};
 use crate::gpt::sample::Sampling;
-use crate::gpt::engine::Memory;
 use crate::gpt::train::{Phase, Region, TrainError, Trainer};
 use crate::memo::{Lineage, Memo, Step, Store};
 
@@ -121,6 +121,8 @@ pub struct TrainingPayload {
     memo: Memo,
     store: Arc<dyn Store>,
     build: u64,
+    /// What computes in place of this processor, from the first step that is not remembered.
+    device: Option<Arc<dyn Device>>,
     tuning: Option<FineTuning>,
     /// Where the network goes when it is trained, and the job's name.
     leaves: Option<(String, Handover)>,
@@ -156,11 +158,35 @@ impl TrainingPayload {
     /// programs that might compute them differently apart.
     #[must_use]
     pub fn new(trainer: Trainer, proxy: Proxy, store: Arc<dyn Store>, build: u64) -> Self {
-        let start = Lineage::start(&described(&trainer, &proxy), build);
+        let start = Lineage::start(&described(&trainer, &proxy, None), build);
         let memo = Memo::load(store.as_ref(), start);
         let state = State { banked: 0.0, steps: 0, lineage: start, struck: Vec::new() };
-        let (tuning, leaves) = (None, None);
-        Self { trainer, computed: start, proxy, start, state, pending: Vec::new(), memo, store, build, tuning, leaves }
+        let (device, tuning, leaves) = (None, None, None);
+        let pending = Vec::new();
+        Self { trainer, computed: start, proxy, start, state, pending, memo, store, build, device, tuning, leaves }
+    }
+
+    /// The same run computed by `device`, but for adapters, which this processor trains.
+    #[must_use]
+    pub fn on(mut self, device: Arc<dyn Device>) -> Self {
+        if self.tuning.as_ref().is_some_and(|tuning| tuning.adapters.is_some()) {
+            return self;
+        }
+        self.start = Lineage::start(&described(&self.trainer, &self.proxy, Some(device.as_ref())), self.build);
+        (self.computed, self.state.lineage) = (self.start, self.start);
+        self.memo = Memo::load(self.store.as_ref(), self.start);
+        self.device = Some(device);
+        self
+    }
+
+    /// Has the trainer computed by the device, if there is one.
+    fn open(&mut self) -> Result<(), PayloadError> {
+        if let (Some(device), None) = (&self.device, self.trainer.engine()) {
+            let engine = device.engine(self.trainer.config(), self.trainer.settings().batch);
+            let engine = engine.map_err(|error| PayloadError::Failed(error.to_string()))?;
+            self.trainer.move_to(engine);
+        }
+        Ok(())
     }
 
     /// The same run continued from a trained network instead of fresh weights: from one at hand at once, from a job's when the first
@@ -171,7 +197,8 @@ impl TrainingPayload {
     pub fn fine_tuning(mut self, tuning: FineTuning) -> Result<Self, TrainError> {
         tuning.adapters.map(AdapterConfig::validated).transpose()?;
         if let Origin::Network(network) = &tuning.from {
-            self.trainer = tuned(&self.trainer, network, tuning.adapters)?;
+            let trainer = tuned(&self.trainer, network, tuning.adapters)?;
+            self.replace(trainer);
         }
         self.tuning = Some(tuning);
         Ok(self)
@@ -190,13 +217,14 @@ impl TrainingPayload {
         let network = tuning.from.network()?;
         let described = format!(
             "{} from {:x} {:?}",
-            described(&self.trainer, &self.proxy),
+            described(&self.trainer, &self.proxy, self.device.as_deref()),
             xxh3_64(&network.bytes),
             tuning.adapters
         );
         let start = Lineage::start(&described, self.build);
         if self.start != start {
-            self.trainer = tuned(&self.trainer, &network, tuning.adapters).map_err(failed)?;
+            let trainer = tuned(&self.trainer, &network, tuning.adapters).map_err(failed)?;
+            self.replace(trainer);
             self.memo = Memo::load(self.store.as_ref(), start);
             (self.start, self.computed) = (start, start);
         }
@@ -212,6 +240,7 @@ impl TrainingPayload {
         if self.memo.step(self.start).is_none() {
             self.catch_up()?;
             let (validation, text) = self.look(0);
+            self.working()?;
             let step = Step { number: 0, loss: validation, validation: Some(validation), text: Some(text) };
             self.memo.insert(self.start, step);
         }
@@ -222,7 +251,9 @@ impl TrainingPayload {
     fn leave(&mut self) -> Result<(), PayloadError> {
         let Some((name, handover)) = self.leaves.clone() else { return Ok(()) };
         self.catch_up()?;
-        handover.put(TrainedNetwork { name, bytes: self.trainer.network() });
+        let bytes = self.trainer.network();
+        self.working()?;
+        handover.put(TrainedNetwork { name, bytes });
         Ok(())
     }
 
@@ -254,10 +285,11 @@ impl TrainingPayload {
             None => {
                 self.catch_up()?;
                 let step = self.compute(&upsets);
+                let state = step.text.is_some().then(|| self.trainer.checkpoint());
+                self.working()?;
                 self.computed = next;
                 self.memo.insert(next, step.clone());
-                if step.text.is_some() {
-                    let state = self.trainer.checkpoint();
+                if let Some(state) = state {
                     self.memo.keep(self.store.as_ref(), self.start, next, self.state.steps + 1, state);
                 }
                 step
@@ -286,6 +318,7 @@ impl TrainingPayload {
 
     /// Brings the trainer's buffers to the payload's state: from the latest state kept on its way, else from the start.
     fn catch_up(&mut self) -> Result<(), PayloadError> {
+        self.open()?;
         if self.computed == self.state.lineage {
             return Ok(());
         }
@@ -299,7 +332,8 @@ impl TrainingPayload {
                 steps
             }
             None => {
-                self.trainer = self.first_trainer()?;
+                let first = self.first_trainer()?;
+                self.replace(first);
                 0
             }
         };
@@ -308,6 +342,22 @@ impl TrainingPayload {
         }
         self.computed = self.state.lineage;
         Ok(())
+    }
+
+    /// An error if the device failed, after which nothing it says is to be used.
+    fn working(&self) -> Result<(), PayloadError> {
+        match self.trainer.engine().and_then(Engine::failure) {
+            Some(reason) => Err(PayloadError::Failed(format!("the device that trains failed: {reason}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes `trainer` for the run, computed where the one before was.
+    fn replace(&mut self, trainer: Trainer) {
+        let engine = std::mem::replace(&mut self.trainer, trainer).into_engine();
+        if let Some(engine) = engine {
+            self.trainer.move_to(engine);
+        }
     }
 
     /// The trainer before its first step.
@@ -351,9 +401,10 @@ impl TrainingPayload {
 }
 
 /// What decides a run, but for where its weights come from.
-fn described(trainer: &Trainer, proxy: &Proxy) -> String {
+fn described(trainer: &Trainer, proxy: &Proxy, device: Option<&dyn Device>) -> String {
+    let device = device.map_or_else(String::new, |device| format!(" on {}", device.name()));
     format!(
-        "{:?} {:?} {:x} every {} over {} batches, {} tokens",
+        "{:?} {:?} {:x} every {} over {} batches, {} tokens{device}",
         trainer.config(),
         trainer.settings(),
         trainer.corpus().digest(),
@@ -462,11 +513,12 @@ impl Payload for TrainingPayload {
             }
         };
         let network = format!(
-            "a GPT of {} layers, {} wide, context {}, {trained} for real on {}",
+            "a GPT of {} layers, {} wide, context {}, {trained} for real on {}{}",
             config.layers,
             config.width,
             config.context,
-            self.trainer.corpus().name()
+            self.trainer.corpus().name(),
+            self.device.as_ref().map_or_else(String::new, |device| format!(" (computed by {})", device.name()))
         );
         let stands = simulated_steps as f64 / iterations as f64;
         Some(format!("{network}; one executed step stands for {stands:.2} steps of the simulated job"))

@@ -25,7 +25,9 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum CudaError {
     /// A library is not installed.
-    #[error("CUDA cannot be used: library {name} was not found, expected {name}.so where the system looks for libraries (LD_LIBRARY_PATH)")]
+    #[error(
+        "CUDA cannot be used: library {name} was not found, expected {name}.so where the system looks for libraries (LD_LIBRARY_PATH)"
+    )]
     Library {
         /// Its name.
         name: &'static str,
@@ -34,7 +36,9 @@ pub enum CudaError {
     #[error("CUDA cannot be used: the driver finds no device")]
     NoDevice,
     /// The device has too little memory.
-    #[error("{device}: {expected} bytes of free memory are needed, {got} are free; a smaller batch or context needs less")]
+    #[error(
+        "{device}: {expected} bytes of free memory are needed, {got} are free; a smaller batch or context needs less"
+    )]
     Memory {
         /// The device.
         device: String,
@@ -144,7 +148,7 @@ impl Place {
 }
 
 /// Bytes of a device, given back when dropped.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Memory {
     bytes: CudaSlice<u8>,
     place: Place,
@@ -304,17 +308,8 @@ impl Device {
     /// `bytes` of memory, all zero.
     pub(crate) fn allocate(&self, bytes: usize) -> Result<Memory, CudaError> {
         let bytes = self.stream.alloc_zeros::<u8>(bytes.max(1)).map_err(driver("allocating memory"))?;
-        Ok(self.memory(bytes))
-    }
-
-    fn memory(&self, bytes: CudaSlice<u8>) -> Memory {
         let place = Place(bytes.device_ptr(&self.stream).0);
-        Memory { bytes, place }
-    }
-
-    /// A copy of `memory`.
-    pub(crate) fn copy(&self, memory: &Memory) -> Result<Memory, CudaError> {
-        Ok(self.memory(self.stream.clone_dtod(&memory.bytes).map_err(driver("copying memory"))?))
+        Ok(Memory { bytes, place })
     }
 
     /// Writes `values` to the start of `memory`.

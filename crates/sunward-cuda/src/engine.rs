@@ -4,13 +4,14 @@
 //! Activations of the whole batch stay on the device. The backward pass carries one gradient of the residual stream from the last
 //! block to the first and leaves each matrix's gradient on its way.
 
+use std::error::Error;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cudarc::driver::DeviceRepr;
 use sunward_ai::gpt::config::GptConfig;
 use sunward_ai::gpt::data::Batch;
-use sunward_ai::gpt::engine::{Engine, Memory as Regions};
+use sunward_ai::gpt::engine::{self, Engine, Memory as Regions};
 use sunward_ai::gpt::optimizer::Factors;
 use sunward_ai::gpt::parameters::Layout;
 use sunward_ai::gpt::train::Region;
@@ -167,9 +168,8 @@ impl Held {
 
 /// A GPU that computes training steps of one network and batch size.
 #[derive(Debug)]
-pub struct CudaEngine {
+struct CudaEngine {
     device: Arc<Device>,
-    name: String,
     config: GptConfig,
     layout: Layout,
     places: Places,
@@ -177,28 +177,57 @@ pub struct CudaEngine {
     /// Row length of the logits.
     classes: usize,
     memories: Vec<Memory>,
+    /// The first failure of the device: what was computed since means nothing.
+    failure: OnceLock<String>,
 }
 
-/// What a device that fails in the middle of a step leaves: nothing to go on with.
-fn alive<T>(result: Result<T, CudaError>) -> T {
-    result.unwrap_or_else(|error| panic!("the GPU failed while it computed a step: {error}"))
+/// The first GPU of this machine.
+#[derive(Debug, Clone)]
+pub struct Cuda {
+    device: Arc<Device>,
+    name: String,
+}
+
+impl Cuda {
+    /// Opens it and compiles its kernels, for activations of `precision`.
+    ///
+    /// # Errors
+    /// No driver, compiler, cuBLAS or device.
+    pub fn open(precision: Precision) -> Result<Self, CudaError> {
+        let device = Arc::new(Device::open(precision)?);
+        let name = device.name();
+        Ok(Self { device, name })
+    }
+}
+
+impl engine::Device for Cuda {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn engine(&self, config: &GptConfig, batch: usize) -> Result<Box<dyn Engine>, Box<dyn Error + Send + Sync>> {
+        Ok(Box::new(CudaEngine::new(Arc::clone(&self.device), *config, batch)?))
+    }
 }
 
 impl CudaEngine {
-    /// The first GPU of this machine, ready for steps of `batch` sequences through the network of `config`.
-    ///
-    /// # Errors
-    /// No driver, compiler, cuBLAS or device, or too little memory on it.
-    pub fn new(config: GptConfig, batch: usize, precision: Precision) -> Result<Self, CudaError> {
-        let device = Arc::new(Device::open(precision)?);
+    fn new(device: Arc<Device>, config: GptConfig, batch: usize) -> Result<Self, CudaError> {
+        let precision = device.precision();
         let layout = Layout::new(&config);
         let (rows, classes) = (batch * config.context, config.vocabulary.next_multiple_of(ALIGNED));
         let places = Places::new(&config, rows, classes);
         let sizes = Held::sizes(&config, layout.elements(), rows, places.len, precision.bytes());
         device.expect_free(sizes.iter().sum())?;
         let memories = sizes.into_iter().map(|bytes| device.allocate(bytes)).collect::<Result<_, _>>()?;
-        let name = device.name();
-        Ok(Self { device, name, config, layout, places, batch, classes, memories })
+        Ok(Self { device, config, layout, places, batch, classes, memories, failure: OnceLock::new() })
+    }
+
+    /// What came out, or `instead` and a note of the failure.
+    fn noted<T>(&self, result: Result<T, CudaError>, instead: T) -> T {
+        result.unwrap_or_else(|error| {
+            self.failure.get_or_init(|| error.to_string());
+            instead
+        })
     }
 
     fn rows(&self) -> usize {
@@ -370,8 +399,7 @@ impl CudaEngine {
             self.device.product(scores, [context, context, d], (query, key.transposed()), heads)?;
         }
         let rows = self.attention_rows();
-        let arguments =
-            [self.at(block.probabilities).into(), rows.into(), context.into(), self.score_scale().into()];
+        let arguments = [self.at(block.probabilities).into(), rows.into(), context.into(), self.score_scale().into()];
         self.each_row("causal_softmax", rows, &arguments)?;
         for sequence in 0..self.batch {
             let [_, _, value] = self.heads(block.query_key_value, sequence);
@@ -546,21 +574,9 @@ impl CudaEngine {
     /// The square root of the sum of the gradients' squares.
     fn norm_of_gradients(&self) -> Result<f64, CudaError> {
         let partials = Held::SquarePartials;
-        let arguments =
-            [self.held(partials).into(), self.held(Held::Gradients).into(), self.layout.elements().into()];
+        let arguments = [self.held(partials).into(), self.held(Held::Gradients).into(), self.layout.elements().into()];
         self.device.launch("square_partials", [SQUARE_BLOCKS, 1], BLOCK, &arguments)?;
         Ok(self.device.read::<f64>(&self.memories[partials as usize], SQUARE_BLOCKS)?.into_iter().sum::<f64>().sqrt())
-    }
-
-    fn copied(&self) -> Result<Self, CudaError> {
-        Ok(Self {
-            device: Arc::clone(&self.device),
-            name: self.name.clone(),
-            layout: self.layout.clone(),
-            places: self.places.clone(),
-            memories: self.memories.iter().map(|memory| self.device.copy(memory)).collect::<Result<_, _>>()?,
-            ..*self
-        })
     }
 }
 
@@ -600,54 +616,57 @@ impl Regions for CudaEngine {
 
     fn flip(&mut self, region: Region, bit: usize) {
         let held = Held::of(region).expect("a region with bits");
-        alive(self.device.flip(&mut self.memories[held as usize], bit));
-        if region == Region::Weights {
-            alive(self.cast());
-        }
+        let flipped = self.device.flip(&mut self.memories[held as usize], bit);
+        let copied = if held == Held::Weights { self.cast() } else { Ok(()) };
+        self.noted(flipped.and(copied), ());
     }
 }
 
 impl Engine for CudaEngine {
-    fn name(&self) -> &str {
-        &self.name
+    fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
     }
 
     fn load(&mut self, weights: &[f32], first: &[f32], second: &[f32]) {
-        alive(self.write_held(Held::Weights, weights));
-        alive(self.write_held(Held::FirstMoment, first));
-        alive(self.write_held(Held::SecondMoment, second));
-        alive(self.cast());
+        let loaded = self
+            .write_held(Held::Weights, weights)
+            .and_then(|()| self.write_held(Held::FirstMoment, first))
+            .and_then(|()| self.write_held(Held::SecondMoment, second))
+            .and_then(|()| self.cast());
+        self.noted(loaded, ());
     }
 
     fn read(&self, region: Region) -> Vec<f32> {
         let held = Held::of(region).filter(|held| *held != Held::Activations).expect("one of the layout's buffers");
-        alive(self.device.read(&self.memories[held as usize], self.layout.elements()))
+        let elements = self.layout.elements();
+        self.noted(self.device.read(&self.memories[held as usize], elements), vec![f32::NAN; elements])
     }
 
     fn forward(&mut self, batch: &Batch) {
-        alive(self.run_forward(batch));
+        let done = self.run_forward(batch);
+        self.noted(done, ());
     }
 
     fn loss(&mut self) -> f64 {
-        alive(self.run_loss())
+        let loss = self.run_loss();
+        self.noted(loss, f64::NAN)
     }
 
     fn backward(&mut self, batch: &Batch) {
-        alive(self.run_backward(batch));
+        let done = self.run_backward(batch);
+        self.noted(done, ());
     }
 
     fn gradient_norm(&self) -> f64 {
-        alive(self.norm_of_gradients())
+        self.noted(self.norm_of_gradients(), f64::NAN)
     }
 
     fn update(&mut self, decaying: &Factors, others: &Factors) {
         let matrices_end = self.layout.matrices_end;
-        alive(self.run_update(0..matrices_end, decaying));
-        alive(self.run_update(matrices_end..self.layout.elements(), others));
-    }
-
-    fn boxed_clone(&self) -> Box<dyn Engine> {
-        Box::new(alive(self.copied()))
+        let done = self
+            .run_update(0..matrices_end, decaying)
+            .and_then(|()| self.run_update(matrices_end..self.layout.elements(), others));
+        self.noted(done, ());
     }
 }
 

@@ -9,10 +9,14 @@ use std::sync::Arc;
 
 use sunward_ai::gpt::config::{GptConfig, TrainConfig};
 use sunward_ai::gpt::data::{Corpus, Part};
-use sunward_ai::gpt::engine::Engine;
+use sunward_ai::gpt::engine::Device;
 use sunward_ai::gpt::sample::Sampling;
 use sunward_ai::gpt::train::{Phase, Region, Trainer};
-use sunward_cuda::{CudaEngine, CudaError, Precision};
+use sunward_ai::memo::Forgetful;
+use sunward_ai::payload::{Proxy, TrainingPayload};
+use sunward_cuda::{Cuda, Precision};
+use sunward_units::Flops;
+use sunward_work::payload::{Payload, Upset};
 
 const EMULATED: &str = "SUNWARD_EMULATED_DEVICE";
 
@@ -59,9 +63,10 @@ fn trainer() -> Trainer {
 }
 
 fn on_device(precision: Precision) -> Trainer {
-    let trainer = trainer();
-    let engine = CudaEngine::new(*trainer.config(), trainer.settings().batch, precision).unwrap();
-    trainer.on(Box::new(engine))
+    let mut trainer = trainer();
+    let engine = Cuda::open(precision).unwrap().engine(trainer.config(), trainer.settings().batch).unwrap();
+    trainer.move_to(engine);
+    trainer
 }
 
 /// Largest difference of a tensor's elements over the largest magnitude of the expected, over all tensors.
@@ -161,17 +166,74 @@ fn flips_are_felt_where_and_when_they_strike() {
     });
 }
 
+const PROXY: Proxy = Proxy {
+    job: Flops(6.0),
+    unit: Flops(1.0),
+    simulated_steps: 6,
+    iterations: 6,
+    evaluate_interval: 3,
+    evaluate_batches: 1,
+    sample_tokens: 4,
+};
+
+/// A run of 6 steps in step with a simulated job, struck in the third, thrown back from the fourth to the second, then to its end.
+fn flown(device: Option<Arc<dyn Device>>) -> (Vec<f64>, String) {
+    let payload = TrainingPayload::new(trainer(), PROXY, Arc::new(Forgetful), 1);
+    let mut payload = device.map_or_else(|| payload.clone(), |device| payload.clone().on(device));
+    let mut losses = Vec::new();
+    let mut advance = |payload: &mut TrainingPayload, steps: f64, upsets: &[Upset]| {
+        let progress = payload.advance(Flops(steps), upsets).unwrap();
+        losses.extend(progress.losses.iter().chain(&progress.validations).map(|loss| loss.value));
+    };
+    advance(&mut payload, 2.0, &[]);
+    let checkpoint = payload.checkpoint();
+    advance(&mut payload, 2.0, &[Upset { draw: u64::MAX / 3, memory_corrected: false }]);
+    payload.restore(&checkpoint).unwrap();
+    advance(&mut payload, 4.0, &[]);
+    (losses, payload.proxy().unwrap())
+}
+
+#[test]
+fn a_job_is_flown_on_the_device_as_on_the_processor() {
+    with_device("a_job_is_flown_on_the_device_as_on_the_processor", || {
+        let (expected, here) = flown(None);
+        let device: Arc<dyn Device> = Arc::new(Cuda::open(Precision::F32).unwrap());
+        let (found, there) = flown(Some(Arc::clone(&device)));
+        let bits = |losses: &[f64]| losses.iter().map(|loss| loss.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&flown(Some(device)).0), bits(&found));
+        assert!(expected.len() >= 8 && expected.len() == found.len());
+        assert!(!here.contains("emulated device") && there.contains("(computed by emulated device, f32)"), "{there}");
+        // The flip strikes another bit there, as the activations lie otherwise: what follows it is compared after the throw-back.
+        let same = |(a, b): (&f64, &f64)| (a / b - 1.0).abs() < 1e-5;
+        assert!(expected.iter().zip(&found).take(2).all(same), "{expected:?} {found:?}");
+        assert!(expected.iter().rev().zip(found.iter().rev()).take(5).all(same), "{expected:?} {found:?}");
+    });
+}
+
+#[test]
+fn a_device_that_breaks_ends_the_job_with_the_reason() {
+    with_device("a_device_that_breaks_ends_the_job_with_the_reason", || {
+        let payload = TrainingPayload::new(trainer(), PROXY, Arc::new(Forgetful), 1);
+        let mut payload = payload.on(Arc::new(Cuda::open(Precision::Bf16).unwrap()));
+        payload.advance(Flops(1.0), &[]).unwrap();
+        let folder = std::env::var("LD_LIBRARY_PATH").unwrap();
+        std::fs::write(Path::new(&folder).join("broken"), "").unwrap();
+        let error = payload.advance(Flops(1.0), &[]).unwrap_err().to_string();
+        assert!(error.starts_with("payload failed: the device that trains failed: embed: "), "{error}");
+    });
+}
+
 #[test]
 fn what_cannot_be_had_is_said() {
     with_device("what_cannot_be_had_is_said", || {
-        let error = CudaEngine::new(GptConfig::gpt2_small(), 16, Precision::Bf16).unwrap_err();
+        let device = Cuda::open(Precision::Bf16).unwrap();
+        assert_eq!(device.name(), "emulated device, bf16");
+        let error = device.engine(&GptConfig::gpt2_small(), 16).unwrap_err().to_string();
         assert!(
-            matches!(error, CudaError::Memory { got, .. } if got == 1 << 30)
-                && error.to_string().ends_with("1073741824 are free; a smaller batch or context needs less"),
+            error.starts_with("emulated device: 1")
+                && error
+                    .ends_with("of free memory are needed, 1073741824 are free; a smaller batch or context needs less"),
             "{error}"
         );
-        let engine: Box<dyn Engine> =
-            Box::new(CudaEngine::new(*trainer().config(), 5, Precision::Bf16).unwrap());
-        assert_eq!(engine.name(), "emulated device, bf16");
     });
 }

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sunward::payloads::{FolderStore, Payloads};
 use sunward::run_folder::FolderError;
 use sunward::{Control, Outcome, SimError, Status, World, run_folder};
+use sunward_ai::gpt::engine::Device;
 use sunward_ai::memo::Store;
+use sunward_cuda::{Cuda, Precision};
 use sunward_mission::world::{Network, Text};
 
 use crate::Failure;
@@ -30,7 +32,7 @@ pub(crate) struct Options {
     #[arg(long)]
     text: Option<PathBuf>,
     /// Model all work: no network is trained and none answers on this machine. A week of one satellite then takes a fraction of a second.
-    #[arg(long, conflicts_with = "text")]
+    #[arg(long, conflicts_with_all = ["text", "device"])]
     modelled: bool,
     /// Go on with an interrupted run from its last checkpoint; an error if there is none. Without it, steps already trained by the
     /// same program for the same mission are used too, so a repeated run takes no time.
@@ -39,12 +41,42 @@ pub(crate) struct Options {
     /// Train and answer everything anew, whatever was computed before.
     #[arg(long)]
     fresh: bool,
+    /// What trains networks: this processor, with the same bytes on every machine; an NVIDIA GPU, in bf16 and with bytes of its own; or
+    /// the GPU where there is one. Adapters, and networks that answer, stay on the processor.
+    #[arg(long, value_enum, default_value_t = Trains::Cpu)]
+    device: Trains,
     /// Threads; by default one a core. The record is the same for any number.
     #[arg(long)]
     threads: Option<usize>,
     /// No progress on stderr.
     #[arg(long)]
     quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Trains {
+    Cpu,
+    Cuda,
+    Auto,
+}
+
+impl Trains {
+    /// The device in place of this processor; with `Auto` none where none can be used, and the reason to stderr.
+    fn device(self, quiet: bool) -> Result<Option<Arc<dyn Device>>, Failure> {
+        if self == Self::Cpu {
+            return Ok(None);
+        }
+        match Cuda::open(Precision::Bf16) {
+            Ok(device) => Ok(Some(Arc::new(device))),
+            Err(error) if self == Self::Cuda => Err(Failure::input(error)),
+            Err(error) => {
+                if !quiet {
+                    eprintln!("{error}; this processor trains");
+                }
+                Ok(None)
+            }
+        }
+    }
 }
 
 pub(crate) fn fly(options: &Options) -> Result<(), Failure> {
@@ -107,6 +139,7 @@ fn payloads(options: &Options, world: &World, kept: Option<&Path>) -> Result<Pay
     let mission_folder = options.mission.parent().unwrap_or(Path::new("."));
     let payloads =
         Payloads::of_world(world, mission_folder, options.text.as_deref(), &store).map_err(Failure::input)?;
+<<<<<<< HEAD
     if options.resume && payloads.any() && folder.loaded() == 0 && !options.quiet {
         eprintln!(
             "{} holds no whole checkpoint of this mission, text and program: all is trained anew",
@@ -114,6 +147,12 @@ fn payloads(options: &Options, world: &World, kept: Option<&Path>) -> Result<Pay
         );
     }
     Ok(payloads)
+=======
+    Ok(match options.device.device(options.quiet)? {
+        Some(device) => payloads.on(&device),
+        None => payloads,
+    })
+>>>>>>> 3a7ccdd (Train networks on a GPU with --device cuda)
 }
 
 /// There is no interrupted run to go on with.

@@ -14,6 +14,7 @@ use sunward_ai::gpt::bpe::{BpeError, BytePairs, NamedText};
 use sunward_ai::gpt::checkpoint::{Checkpoint, CheckpointError};
 use sunward_ai::gpt::config::{GptConfig, TrainConfig};
 use sunward_ai::gpt::data::{Corpus, DataError, Style, Vocabulary};
+use sunward_ai::gpt::engine::Device;
 use sunward_ai::gpt::train::{TrainError, Trainer};
 use sunward_ai::memo::Store;
 use sunward_ai::payload::{FineTuning, Handover, Origin, Proxy, TrainedNetwork, TrainingPayload};
@@ -160,6 +161,14 @@ impl Payloads {
             }
         }
         Ok(payloads)
+    }
+
+    /// The same payloads, networks trained by `device`.
+    #[must_use]
+    pub fn on(mut self, device: &Arc<dyn Device>) -> Self {
+        let moved = |(index, payload): (u32, TrainingPayload)| (index, payload.on(Arc::clone(device)));
+        self.executed = self.executed.into_iter().map(moved).collect();
+        self
     }
 
     /// Whether any job is executed.

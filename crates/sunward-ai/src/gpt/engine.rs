@@ -3,14 +3,27 @@
 //! The trainer keeps what a run is made of (its text, its settings, its steps); an [`Engine`] keeps weights, gradients and moments and
 //! computes with them. Its bits are its own: another device, or another version of its libraries, may round differently.
 //!
-//! # Panics
-//! All methods panic if the device fails: what it held is lost, and the run goes on from its last checkpoint.
+//! A device that fails takes what it held with it; the run goes on from its last checkpoint.
 
+use std::error::Error;
 use std::fmt::Debug;
 
+use super::config::GptConfig;
 use super::data::Batch;
 use super::optimizer::Factors;
 use super::train::Region;
+
+/// A device that can compute runs.
+pub trait Device: Debug + Send + Sync {
+    /// The device, and what it computes in.
+    fn name(&self) -> &str;
+
+    /// An engine for steps of `batch` sequences through the network of `config`.
+    ///
+    /// # Errors
+    /// Too little memory, or a device that refuses.
+    fn engine(&self, config: &GptConfig, batch: usize) -> Result<Box<dyn Engine>, Box<dyn Error + Send + Sync>>;
+}
 
 /// Memory that upsets strike.
 pub trait Memory {
@@ -22,9 +35,12 @@ pub trait Memory {
 }
 
 /// A device that computes the steps of one run, all sequences of a batch at once.
+///
+/// Work may be queued, so that a failure shows later than its cause. What comes back after one means nothing: ask for it before a result is
+/// used.
 pub trait Engine: Memory + Debug + Send + Sync {
-    /// The device, and what it computes in.
-    fn name(&self) -> &str;
+    /// Why the device failed, if it did.
+    fn failure(&self) -> Option<&str>;
 
     /// Takes weights and moments, in the order of the layout.
     fn load(&mut self, weights: &[f32], first: &[f32], second: &[f32]);
@@ -46,13 +62,4 @@ pub trait Engine: Memory + Debug + Send + Sync {
 
     /// One AdamW step: matrices by the factors `decaying`, norm weights by `others`.
     fn update(&mut self, decaying: &Factors, others: &Factors);
-
-    /// A second engine in the same state.
-    fn boxed_clone(&self) -> Box<dyn Engine>;
-}
-
-impl Clone for Box<dyn Engine> {
-    fn clone(&self) -> Self {
-        self.boxed_clone()
-    }
 }

@@ -84,6 +84,16 @@ pub struct Buffers {
 }
 
 impl Buffers {
+    /// Gradients, moments and activations of a run, all zero; no weights.
+    fn new(layout: &Layout, plan: &Plan) -> Self {
+        let mut buffers = Self::default();
+        for region in [Region::Gradients, Region::FirstMoment, Region::SecondMoment] {
+            buffers.regions[region as usize] = vec![0.0; layout.elements()];
+        }
+        buffers.regions[Region::Activations as usize] = vec![0.0; plan.activations_len()];
+        buffers
+    }
+
     /// The elements of `region`.
     #[must_use]
     pub fn region(&self, region: Region) -> &[f32] {
@@ -141,8 +151,8 @@ pub struct StepReport {
     pub gradient_norm: f64,
 }
 
-/// A training run in memory.
-#[derive(Debug, Clone)]
+/// A training run in memory. A clone is in this processor's memory, whatever computes the run.
+#[derive(Debug)]
 pub struct Trainer {
     config: GptConfig,
     settings: TrainConfig,
@@ -166,6 +176,31 @@ struct Adapters {
     merged: Vec<f32>,
 }
 
+impl Clone for Trainer {
+    fn clone(&self) -> Self {
+        let mut buffers = self.buffers.clone();
+        if self.engine.is_some() {
+            buffers = Buffers::new(&self.layout, &self.plan);
+            for region in [Region::Weights, Region::FirstMoment, Region::SecondMoment] {
+                buffers.regions[region as usize] = self.lasting(region).into_owned();
+            }
+        }
+        Self {
+            config: self.config,
+            settings: self.settings,
+            corpus: Arc::clone(&self.corpus),
+            layout: self.layout.clone(),
+            plan: self.plan.clone(),
+            packed: self.packed.clone(),
+            adapters: self.adapters.clone(),
+            buffers,
+            engine: None,
+            watch: self.watch.clone(),
+            iteration: self.iteration,
+        }
+    }
+}
+
 impl Trainer {
     /// A new run of `config` on `corpus`.
     ///
@@ -180,16 +215,23 @@ impl Trainer {
         }
         let layout = Layout::new(&config);
         let plan = Plan::new(&config, settings.batch);
-        let mut buffers = Buffers::default();
-        let elements = layout.elements();
+        let mut buffers = Buffers::new(&layout, &plan);
         buffers.regions[Region::Weights as usize] = layout.initial_weights(settings.seed);
-        for region in [Region::Gradients, Region::FirstMoment, Region::SecondMoment] {
-            buffers.regions[region as usize] = vec![0.0; elements];
-        }
-        buffers.regions[Region::Activations as usize] = vec![0.0; plan.activations_len()];
         let packed = PackedWeights::new(&layout);
         let watch = Watch::default();
-        Ok(Self { config, settings, corpus, layout, plan, packed, adapters: None, buffers, engine: None, watch, iteration: 0 })
+        Ok(Self {
+            config,
+            settings,
+            corpus,
+            layout,
+            plan,
+            packed,
+            adapters: None,
+            buffers,
+            engine: None,
+            watch,
+            iteration: 0,
+        })
     }
 
     /// The run of a checkpoint, continued as if it had never stopped.
@@ -226,12 +268,11 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// The same run computed by `engine`, which was made for its network and batch.
+    /// Has the run computed by `engine` from now on, which was made for its network and batch.
     ///
     /// # Panics
     /// If adapters are trained, which engines do not hold, or the device fails.
-    #[must_use]
-    pub fn on(mut self, mut engine: Box<dyn Engine>) -> Self {
+    pub fn move_to(&mut self, mut engine: Box<dyn Engine>) {
         assert!(self.adapters.is_none(), "adapters are trained on this processor");
         let [weights, gradients, first, second, activations, ..] = &mut self.buffers.regions;
         engine.load(weights, first, second);
@@ -239,7 +280,11 @@ impl Trainer {
             *emptied = Vec::new();
         }
         self.engine = Some(engine);
-        self
+    }
+
+    /// What computed the run, for another.
+    pub(crate) fn into_engine(self) -> Option<Box<dyn Engine>> {
+        self.engine
     }
 
     /// The device that computes in place of this processor.
@@ -553,10 +598,7 @@ impl Trainer {
     /// Weights, and adapters (of no tensors where there are none).
     fn network_sections<'a>(&'a self, weights: &'a [f32]) -> [Section<'a>; 2] {
         let adapters = self.adapters.as_ref().map_or(&[][..], |tuned| &tuned.layout.tensors);
-        [
-            ("", &self.layout.tensors, weights),
-            ("", adapters, self.buffers.region(Region::Adapters)),
-        ]
+        [("", &self.layout.tensors, weights), ("", adapters, self.buffers.region(Region::Adapters))]
     }
 
     /// Puts the run back to where `bytes`, the content of the checkpoint called `name`, was taken.
@@ -595,11 +637,7 @@ impl Trainer {
 }
 
 /// Mean loss and norm of the gradients, computed by `engine`.
-fn compute_on(
-    engine: &mut dyn Engine,
-    batch: &Batch,
-    observe: &mut impl FnMut(Phase, &mut dyn Memory),
-) -> (f64, f64) {
+fn compute_on(engine: &mut dyn Engine, batch: &Batch, observe: &mut impl FnMut(Phase, &mut dyn Memory)) -> (f64, f64) {
     observe(Phase::Start, engine);
     engine.forward(batch);
     observe(Phase::Forward { pass: 0 }, engine);

@@ -2,7 +2,8 @@
 // shared library that the C compiler made of the kernels, a launch runs it, and a product is three loops.
 //
 // Every memory ends at a page that cannot be touched, so that a kernel that runs over its end stops the program, and begins as
-// not-a-numbers. DEVICE_H names device.h; FOLDER is where programs are compiled.
+// not-a-numbers. DEVICE_H names device.h; FOLDER is where programs are compiled;
+// a file called `broken` there breaks the device.
 
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -13,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { SUCCESS = 0, OUT_OF_MEMORY = 2, NOT_FOUND = 500, COMPILATION = 6, FREE_BYTES = 1 << 30, PAGE = 4096 };
+enum { SUCCESS = 0, OUT_OF_MEMORY = 2, NOT_FOUND = 500, LAUNCH_FAILED = 719, COMPILATION = 6, FREE_BYTES = 1 << 30, PAGE = 4096 };
 typedef unsigned long long address;
 
 // --- the driver ---
@@ -98,6 +99,7 @@ int cuLaunchKernel(
     unsigned int block_z, unsigned int shared, void *stream, void **arguments, void **extra
 ) {
     (void)block_y, (void)block_z, (void)shared, (void)stream, (void)extra;
+    if (!access(FOLDER "/broken", F_OK)) return LAUNCH_FAILED;
     function->launch(function->call, arguments, (unsigned int[3]){grid_x, grid_y, grid_z}, block_x);
     return SUCCESS;
 }

@@ -2,6 +2,7 @@ use rayon::prelude::*;
 
 use super::*;
 use crate::campaign::Counts;
+use crate::gpt::engine::Memory;
 use crate::gpt::train::Region;
 
 fn config() -> TrainingConfig {

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::gpt::config::{GptConfig, TrainConfig};
 use crate::gpt::data::Corpus;
+use crate::gpt::engine::Memory;
 use crate::gpt::train::{Phase, Region};
 use crate::gpt::watch::Place;
 
