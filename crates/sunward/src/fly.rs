@@ -139,7 +139,10 @@ fn payloads(options: &Options, world: &World, kept: Option<&Path>) -> Result<Pay
     let mission_folder = options.mission.parent().unwrap_or(Path::new("."));
     let payloads =
         Payloads::of_world(world, mission_folder, options.text.as_deref(), &store).map_err(Failure::input)?;
-<<<<<<< HEAD
+    let payloads = match options.device.device(options.quiet)? {
+        Some(device) => payloads.on(&device),
+        None => payloads,
+    };
     if options.resume && payloads.any() && folder.loaded() == 0 && !options.quiet {
         eprintln!(
             "{} holds no whole checkpoint of this mission, text and program: all is trained anew",
@@ -147,12 +150,6 @@ fn payloads(options: &Options, world: &World, kept: Option<&Path>) -> Result<Pay
         );
     }
     Ok(payloads)
-=======
-    Ok(match options.device.device(options.quiet)? {
-        Some(device) => payloads.on(&device),
-        None => payloads,
-    })
->>>>>>> 3a7ccdd (Train networks on a GPU with --device cuda)
 }
 
 /// There is no interrupted run to go on with.
