@@ -371,6 +371,8 @@ impl Device {
         (left, right): (Side, Side),
         count: usize,
     ) -> Result<(), CudaError> {
+        // cuBLAS works in the context of the thread that calls it.
+        self.stream.context().bind_to_thread().map_err(driver("choosing the device"))?;
         let (one, zero) = (1.0f32, 0.0f32);
         let beta = if into == Into::Add { &one } else { &zero };
         let element = self.precision.data_type();

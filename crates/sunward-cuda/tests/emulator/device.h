@@ -1,5 +1,6 @@
 // What kernels.cu needs of a device, on a processor: one block after another, each of its threads a coroutine that runs until it
-// waits for its block or its warp. Threads that wait for each other for ever end the program.
+// waits for its block or its warp; every other block runs them backwards, so that a missing wait shows. Threads that wait for each
+// other for ever end the program.
 
 #include <math.h>
 #include <setjmp.h>
@@ -96,7 +97,8 @@ static void run_block(void) {
     for (unsigned int i = 0; i < count; i++) states[i] = READY;
     for (;;) {
         int left = 0, released = 0;
-        for (unsigned int i = 0; i < count; i++) {
+        for (unsigned int k = 0; k < count; k++) {
+            unsigned int i = blockIdx.x % 2 ? count - 1 - k : k;
             if (states[i] == READY) resume(i);
             left |= states[i] != DONE;
         }
