@@ -1,4 +1,4 @@
-"""A small byte-pair vocabulary and encodings of three texts by Hugging Face tokenizers, in GPT-2's form.
+"""A small byte-pair vocabulary and encodings of some texts by Hugging Face tokenizers, in GPT-2's form.
 
 Written with tokenizers 0.23.3. Command: python bpe_tokenizers.py   (writes bpe-vocab.json, bpe-merges.txt, bpe_texts.json)
 """
@@ -14,6 +14,7 @@ TEXTS = [
     "The radiators wait; I'll see they're cooling at 10:30.\n\n  Two  spaces, \ttabs   and the end ",
     "Größe 12½ µm — naïve café, 東京タワー, emoji 🛰️ and it's ROCKET'S",
     "x=3;y = 'a b'\r\n\u00a0\u00a0non-breaking\u3000wide   ",
+    "हिन्दी's ไทย's عَرَبِيّ's Ⅷ's x²'s \u0345's",
 ]
 
 tokenizer = ByteLevelBPETokenizer()

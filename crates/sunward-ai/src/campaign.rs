@@ -216,6 +216,14 @@ pub(crate) fn require(good: bool, what: &'static str, got: f64, expected: &'stat
     if good { Ok(()) } else { Err(CampaignError::Range { what, got, expected }) }
 }
 
+/// Checks the largest rise of the validation loss that counts as no harm.
+///
+/// # Errors
+/// One below 0, or infinite, or not a number: nothing, or everything, would count as harm.
+pub fn check_tolerance(tolerance: f64) -> Result<(), CampaignError> {
+    require(tolerance >= 0.0 && tolerance.is_finite(), "tolerance", tolerance, "0 nat or above, and finite")
+}
+
 /// The regions that are struck: those asked for, else all that are known.
 pub(crate) fn regions<T: Copy + PartialEq>(
     asked: &[T],

@@ -392,11 +392,18 @@ impl TrainingPayload {
         let loss = self.trainer.evaluate(Part::Validation, self.proxy.evaluate_batches);
         let seed = self.trainer.settings().seed;
         let sampling = Sampling { temperature: SAMPLE_TEMPERATURE, top_k: SAMPLE_TOP_K, sample: done as u32, seed };
-        let sample = match self.trainer.sample("\n", self.proxy.sample_tokens, &sampling) {
-            Ok(text) => text,
-            Err(error) => format!("({error})"),
-        };
+        let sample = self.trainer.sample(&self.opening(), self.proxy.sample_tokens, &sampling);
+        let sample = sample.expect("a text has what it is opened with");
         (loss, format!("step {done}, validation loss {loss:.4}: {}", sample.trim()))
+    }
+
+    /// What samples continue: a line's end, or what a text without lines begins with.
+    fn opening(&self) -> String {
+        let (corpus, line) = (self.trainer.corpus(), "\n");
+        match corpus.vocabulary().encode("opening", line) {
+            Ok(_) => line.to_owned(),
+            Err(_) => corpus.vocabulary().decode(&corpus.tokens(Part::Training)[..1]),
+        }
     }
 }
 
@@ -559,6 +566,18 @@ mod tests {
         let settings =
             TrainConfig { batch: 2, iterations: PROXY.iterations, warmup: 2, seed: 7, ..TrainConfig::default() };
         TrainingPayload::new(Trainer::new(config, settings, corpus).unwrap(), PROXY, store, 1)
+    }
+
+    #[test]
+    fn samples_of_a_text_without_lines_begin_as_it_does() {
+        let corpus = Arc::new(Corpus::characters("one line", &"ha".repeat(500)));
+        let config = GptConfig { layers: 1, heads: 2, width: 16, context: 8, vocabulary: 2 };
+        let settings = TrainConfig { batch: 2, iterations: PROXY.iterations, warmup: 2, ..TrainConfig::default() };
+        let trainer = Trainer::new(config, settings, corpus).unwrap();
+        let mut payload = TrainingPayload::new(trainer, PROXY, Arc::new(Forgetful), 1);
+        let text = payload.look(1).1;
+        let sample = text.rsplit_once(": ").unwrap().1;
+        assert!(sample.len() == PROXY.sample_tokens && sample.chars().all(|c| "ha".contains(c)), "{text}");
     }
 
     /// A run on the generated dialogue that continues from what `payload` leaves.

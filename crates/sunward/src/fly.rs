@@ -86,16 +86,20 @@ pub(crate) fn fly(options: &Options) -> Result<(), Failure> {
     run_folder::check(&folder).map_err(Failure::input)?;
     let kept = (!options.modelled).then(|| run_folder::beside(&folder, "training"));
     let claim = kept.as_deref().map(|kept| claim(options, kept)).transpose()?;
-    let payloads = payloads(options, &world, kept.as_deref())?;
+    let payloads = match payloads(options, &world, kept.as_deref()) {
+        Ok(payloads) => payloads,
+        Err(refused) => {
+            give_back(kept.as_deref(), claim)?;
+            return Err(refused);
+        }
+    };
     let pool =
         rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build().map_err(Failure::run)?;
     let began = Instant::now();
     let outcome = pool.install(|| watch(&world, &payloads, options.quiet)).map_err(failed)?;
     let flown = began.elapsed();
     run_folder::write(&folder, &text, &world, &outcome, payloads.trained()).map_err(Failure::run)?;
-    if let (Some(kept), Some(claim)) = (&kept, claim) {
-        run_folder::release(kept, claim).map_err(Failure::run)?;
-    }
+    give_back(kept.as_deref(), claim)?;
     if options.json {
         print_json(&outcome.summary)?;
     } else {
@@ -121,6 +125,13 @@ fn claim(options: &Options, kept: &Path) -> Result<File, Failure> {
         run_folder::empty(kept).map_err(Failure::run)?;
     }
     Ok(claim)
+}
+
+fn give_back(kept: Option<&Path>, claim: Option<File>) -> Result<(), Failure> {
+    match (kept, claim) {
+        (Some(kept), Some(claim)) => run_folder::release(kept, claim).map_err(Failure::run),
+        _ => Ok(()),
+    }
 }
 
 /// A folder at which another program works is the caller's to choose; one that cannot be written to fails the run.

@@ -368,14 +368,13 @@ impl FolderStore {
         self.loaded.load(Ordering::Relaxed)
     }
 
-    fn try_save(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let (whole, partial) = (self.folder.join(name), self.folder.join(format!(".{name}.partial")));
+    fn try_save(&self, partial: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
-        let mut file = File::create(&partial)?;
+        let mut file = File::create(partial)?;
         file.write_all(bytes)?;
         file.write_all(&xxh3_64(bytes).to_le_bytes())?;
         file.sync_all()?;
-        fs::rename(&partial, &whole)
+        fs::rename(partial, self.folder.join(name))
     }
 }
 
@@ -392,7 +391,11 @@ impl Store for FolderStore {
     }
 
     fn save(&self, name: &str, bytes: &[u8]) {
-        // The run does not depend on it: an interrupted one would only have to train these steps again.
-        drop(self.try_save(name, bytes));
+        let partial = self.folder.join(format!(".{name}.partial"));
+        if self.try_save(&partial, name, bytes).is_err() {
+            // The run does not depend on it: an interrupted one would only have to train these steps again. What is half written
+            // would take the room of the run's own files on a full disk.
+            drop(fs::remove_file(partial));
+        }
     }
 }

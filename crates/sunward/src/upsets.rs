@@ -18,7 +18,7 @@ use sunward::run_folder;
 use sunward::units::significant;
 use sunward_ai::campaign::serving::ServingCampaign;
 use sunward_ai::campaign::training::TrainingCampaign;
-use sunward_ai::campaign::{CampaignConfig, CampaignError, Class, Counts, Outcome, share_upper};
+use sunward_ai::campaign::{CampaignConfig, CampaignError, Class, Counts, Outcome, check_tolerance, share_upper};
 use sunward_ai::gemma::defended::{ServingDefences, ServingGuards};
 use sunward_ai::gpt::defended::{Defences, Defended};
 use sunward_ai::memo::Store;
@@ -152,6 +152,7 @@ fn read(options: &Options) -> Result<(String, CampaignConfig), Failure> {
     if config.training.is_none() && config.serving.is_none() {
         return Err(Failure::input(UpsetsError::Empty { path }));
     }
+    check_tolerance(config.tolerance).map_err(Failure::input)?;
     Ok((text, config))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sunward_units::random::{Purpose, Stream};
 
-use super::{BitClass, CampaignError, Class, Outcome, Struck, regions, require};
+use super::{BitClass, CampaignError, Class, Outcome, Struck, check_tolerance, regions, require};
 use crate::gpt::config::{GptConfig, TrainConfig};
 use crate::gpt::data::{Corpus, Part};
 use crate::gpt::defended::{Answer, Defences, Defended, Lost};
@@ -126,6 +126,7 @@ impl TrainingCampaign {
     /// # Errors
     /// A configuration that cannot be trained, or whose defences end the fault-free run.
     pub fn prepare(config: &TrainingConfig, seed: u64, tolerance: f64) -> Result<Self, CampaignError> {
+        check_tolerance(tolerance)?;
         let targets = config.validated()?;
         let mut run = Defended::new(config.trainer(seed)?, config.defences());
         let (mut states, mut twin) = (Vec::new(), Vec::new());

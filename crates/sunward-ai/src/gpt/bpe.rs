@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use unicode_general_category::{GeneralCategory, get_general_category};
 
 /// A vocabulary or list of merges that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -206,11 +207,17 @@ enum Run {
     Other,
 }
 
+/// By Unicode's general category, as the pattern's `\p{L}` and `\p{N}` are: a vowel sign of Hindi is no letter, a Roman numeral none.
 fn run(c: char) -> Run {
-    match c {
-        c if c.is_whitespace() => Run::Space,
-        c if c.is_alphabetic() => Run::Letters,
-        c if c.is_numeric() => Run::Digits,
+    use GeneralCategory as Is;
+    if c.is_whitespace() {
+        return Run::Space;
+    }
+    match get_general_category(c) {
+        Is::UppercaseLetter | Is::LowercaseLetter | Is::TitlecaseLetter | Is::ModifierLetter | Is::OtherLetter => {
+            Run::Letters
+        }
+        Is::DecimalNumber | Is::LetterNumber | Is::OtherNumber => Run::Digits,
         _ => Run::Other,
     }
 }

@@ -207,8 +207,9 @@ impl Trainer {
     /// # Errors
     /// Unusable sizes or settings, or a text that does not fit them.
     pub fn new(config: GptConfig, settings: TrainConfig, corpus: Arc<Corpus>) -> Result<Self, TrainError> {
-        let (config, settings) = (config.validated()?, settings.validated()?);
+        // The text first: without a character in it there would be no vocabulary to train, and that is not what to tell.
         corpus.check(config.context)?;
+        let (config, settings) = (config.validated()?, settings.validated()?);
         if corpus.vocabulary().size() > config.vocabulary {
             let (got, expected) = (corpus.vocabulary().size(), config.vocabulary);
             return Err(TrainError::Vocabulary { name: corpus.name().to_owned(), got, expected });

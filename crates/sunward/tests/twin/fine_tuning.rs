@@ -158,6 +158,15 @@ fn a_flight_killed_before_its_first_checkpoint_is_resumed_and_two_do_not_share_a
     let nothing = fly(&["--out", "run", "--resume"]);
     assert_eq!(nothing.status.code(), Some(2));
     assert!(said(&nothing).contains("no run was begun here"), "{}", said(&nothing));
+    fs::write(folder.join("empty.txt"), "").unwrap();
+    let empty = fly(&["--out", "run", "--text", "empty.txt"]);
+    assert_eq!(empty.status.code(), Some(2));
+    assert!(
+        said(&empty).contains("empty.txt: the training part has 0 tokens, expected at least 17"),
+        "{}",
+        said(&empty)
+    );
+    assert_eq!(fly(&["--out", "run", "--resume"]).status.code(), Some(2), "what was refused left nothing");
     let kept = folder.join(".run.training");
     let claim = run_folder::claim(&kept).unwrap();
     let busy = fly(&["--out", "run"]);

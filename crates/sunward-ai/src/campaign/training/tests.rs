@@ -110,6 +110,10 @@ fn unusable_campaigns_are_refused() {
         "regions: weights cannot be struck here, expected some of activations, gradients, adapter-gradients, products"
     );
     assert_eq!(error(TrainingConfig { heads: 3, ..config() }), "width 16 is not a multiple of 3 heads");
+    for tolerance in [-0.1, f64::NAN, f64::INFINITY] {
+        let refused = TrainingCampaign::prepare(&config(), 1, tolerance).err().unwrap().to_string();
+        assert_eq!(refused, format!("tolerance is {tolerance}, expected 0 nat or above, and finite"));
+    }
     let guards = GuardConfig { loss_spike: Some(-1.0), ..GuardConfig::default() };
     assert_eq!(error(TrainingConfig { guards, ..config() }), "training.guards.loss_spike is -1, expected above 0");
 }
