@@ -1,13 +1,14 @@
 //! Executed steps remembered, so that a run that was interrupted goes on and a run that is repeated takes no time.
 //!
-//! Training is deterministic: the state after n steps follows from the network, its settings, its text and the upsets that struck it on
-//! the way. A [`Lineage`] is the digest of exactly that, and the key under which results are kept.
+//! Training is deterministic: the state after n steps follows from the network, its settings, its defences, its text and the upsets
+//! that struck it on the way. A [`Lineage`] is the digest of exactly that, and the key under which results are kept. What defences made
+//! of a step follows from it too: a step that they did not let pass has a lineage like any other.
 
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sunward_work::payload::{Loss, Upset};
+use sunward_work::payload::{Loss, Remedy, Upset};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Digest of everything that decided a state of training.
@@ -38,17 +39,61 @@ impl Lineage {
     }
 }
 
+/// What became of a step that was computed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Attempt {
+    /// It was made.
+    Made(Step),
+    /// A defence did not let it pass.
+    Caught {
+        /// Its number, from 0.
+        step: u64,
+        /// The defence.
+        guard: String,
+        /// What came of it.
+        remedy: Remedy,
+    },
+}
+
 /// What a step gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// Its number, from 0.
     pub number: u64,
     /// Its loss.
+    #[serde(with = "bits")]
     pub loss: f64,
     /// The validation loss after it, if an evaluation was due.
+    #[serde(with = "bits_if_any")]
     pub validation: Option<f64>,
     /// What it said to the ground, if an evaluation was due.
     pub text: Option<String>,
+}
+
+/// Numbers by their bits: an upset may leave one that is none, which JSON cannot write.
+mod bits {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+        value.to_bits().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        u64::deserialize(from).map(f64::from_bits)
+    }
+}
+
+/// The same of numbers that may be missing.
+mod bits_if_any {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &Option<f64>, to: S) -> Result<S::Ok, S::Error> {
+        value.map(f64::to_bits).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+        Ok(Option::<u64>::deserialize(from)?.map(f64::from_bits))
+    }
 }
 
 impl Step {
@@ -80,7 +125,7 @@ impl Store for Forgetful {
 
 /// Steps (of training, or tokens of answers) by the lineage they lead to, and the latest states by theirs.
 #[derive(Debug, Clone)]
-pub struct Memo<S = Step> {
+pub struct Memo<S> {
     steps: BTreeMap<Lineage, S>,
     states: BTreeMap<Lineage, (u64, Vec<u8>)>,
 }

@@ -2,7 +2,8 @@
 //!
 //! The twin grants operations; every so many of them buy one executed optimiser step. When the executed network is smaller than
 //! the simulated one, one executed step stands for several simulated ones: a *proxy*, and every output says so. An eclipse stops
-//! it, heat slows it, a reboot throws it back to its last checkpoint, an upset flips a bit of its buffers.
+//! it, heat slows it, a reboot throws it back to its last checkpoint, an upset flips a bit of its buffers. Where defences are on, a
+//! step that alarms uses up its operations and is not made; a roll-back takes steps away that were made before.
 //!
 //! **Not modelled**: upsets in the packed copy of the weights and in the code itself.
 
@@ -10,15 +11,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sunward_units::{Bits, Flops};
-use sunward_work::payload::{Loss, Output, Payload, PayloadError, Progress, Upset};
+use sunward_work::payload::{Incident, Loss, Output, Payload, PayloadError, Progress, Upset};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::gpt::adapters::{AdapterConfig, AdapterLayout};
 use crate::gpt::data::Part;
+use crate::gpt::defended::{Defences, Defended, Lost};
 use crate::gpt::engine::{Device, Engine, Memory};
 use crate::gpt::sample::Sampling;
 use crate::gpt::train::{Phase, Region, TrainError, Trainer};
-use crate::memo::{Lineage, Memo, Step, Store};
+use crate::memo::{Attempt, Lineage, Memo, Step, Store};
 
 /// How an executed run follows a simulated job.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -108,17 +110,17 @@ pub struct FineTuning {
 
 /// A [`Trainer`] as the twin's payload.
 ///
-/// Its state is a number of steps and the upsets that struck them; the buffers follow only when a step is not remembered.
+/// Its state is a number of computed steps and the upsets that struck them; the buffers follow only when a step is not remembered.
 #[derive(Clone)]
 pub struct TrainingPayload {
-    trainer: Trainer,
-    /// Where the trainer's buffers stand.
+    run: Defended,
+    /// Where the run's buffers stand.
     computed: Lineage,
     proxy: Proxy,
     start: Lineage,
     state: State,
     pending: Vec<Upset>,
-    memo: Memo,
+    memo: Memo<Attempt>,
     store: Arc<dyn Store>,
     build: u64,
     /// What computes in place of this processor, from the first step that is not remembered.
@@ -135,9 +137,13 @@ struct State {
     banked: f64,
     /// Steps done.
     steps: u64,
+    /// Steps computed: those done, those that did not pass, and those that a roll-back took away.
+    computed: u64,
     lineage: Lineage,
-    /// Steps that upsets struck, with what chose their bits.
+    /// Which of the computed steps upsets struck, with what chose their bits.
     struck: Vec<(u64, Vec<Struck>)>,
+    /// Steps done that upsets struck, and how many did.
+    standing: Vec<(u64, u32)>,
 }
 
 /// An [`Upset`] as a checkpoint keeps it.
@@ -160,31 +166,42 @@ impl TrainingPayload {
     pub fn new(trainer: Trainer, proxy: Proxy, store: Arc<dyn Store>, build: u64) -> Self {
         let start = Lineage::start(&described(&trainer, &proxy, None), build);
         let memo = Memo::load(store.as_ref(), start);
-        let state = State { banked: 0.0, steps: 0, lineage: start, struck: Vec::new() };
+        let state =
+            State { banked: 0.0, steps: 0, computed: 0, lineage: start, struck: Vec::new(), standing: Vec::new() };
         let (device, tuning, leaves) = (None, None, None);
-        let pending = Vec::new();
-        Self { trainer, computed: start, proxy, start, state, pending, memo, store, build, device, tuning, leaves }
+        let (run, pending) = (Defended::new(trainer, Defences::default()), Vec::new());
+        Self { run, computed: start, proxy, start, state, pending, memo, store, build, device, tuning, leaves }
     }
 
-    /// The same run computed by `device`, but for adapters, which this processor trains.
+    /// The same run computed by `device`, but for adapters and under defences, which this processor trains.
     #[must_use]
     pub fn on(mut self, device: Arc<dyn Device>) -> Self {
-        if self.tuning.as_ref().is_some_and(|tuning| tuning.adapters.is_some()) {
+        let adapters = self.tuning.as_ref().is_some_and(|tuning| tuning.adapters.is_some());
+        if adapters || self.run.defences() != Defences::default() {
             return self;
         }
-        self.start = Lineage::start(&described(&self.trainer, &self.proxy, Some(device.as_ref())), self.build);
-        (self.computed, self.state.lineage) = (self.start, self.start);
-        self.memo = Memo::load(self.store.as_ref(), self.start);
         self.device = Some(device);
+        self.start_at(Lineage::start(&self.described(), self.build));
+        self
+    }
+
+    /// The same run under `defences`, computed by this processor if there are any.
+    #[must_use]
+    pub fn defended(mut self, defences: Defences) -> Self {
+        if defences != Defences::default() {
+            self.device = None;
+            self.run = Defended::new(self.run.trainer().clone(), defences).persistent();
+            self.start_at(Lineage::start(&self.described(), self.build));
+        }
         self
     }
 
     /// Has the trainer computed by the device, if there is one.
     fn open(&mut self) -> Result<(), PayloadError> {
-        if let (Some(device), None) = (&self.device, self.trainer.engine()) {
-            let engine = device.engine(self.trainer.config(), self.trainer.settings().batch);
+        if let (Some(device), None) = (&self.device, self.setup().engine()) {
+            let engine = device.engine(self.setup().config(), self.setup().settings().batch);
             let engine = engine.map_err(|error| PayloadError::Failed(error.to_string()))?;
-            self.trainer.move_to(engine);
+            self.run.trainer_mut().move_to(engine);
         }
         Ok(())
     }
@@ -197,11 +214,26 @@ impl TrainingPayload {
     pub fn fine_tuning(mut self, tuning: FineTuning) -> Result<Self, TrainError> {
         tuning.adapters.map(AdapterConfig::validated).transpose()?;
         if let Origin::Network(network) = &tuning.from {
-            let trainer = tuned(&self.trainer, network, tuning.adapters)?;
+            let trainer = tuned(self.setup(), network, tuning.adapters)?;
             self.replace(trainer);
         }
         self.tuning = Some(tuning);
         Ok(self)
+    }
+
+    /// What decides the run, but for where its weights come from.
+    fn described(&self) -> String {
+        let plain = described(self.setup(), &self.proxy, self.device.as_deref());
+        match self.run.defences() {
+            none if none == Defences::default() => plain,
+            defences => format!("{plain} under {defences:?}"),
+        }
+    }
+
+    /// Begins at `start`, with what is remembered from there on.
+    fn start_at(&mut self, start: Lineage) {
+        self.memo = Memo::load(self.store.as_ref(), start);
+        (self.start, self.computed, self.state.lineage) = (start, start, start);
     }
 
     /// The same run, which leaves its network at `handover` when the job called `name` is done.
@@ -215,26 +247,23 @@ impl TrainingPayload {
     fn begin(&mut self) -> Result<(), PayloadError> {
         let Some(tuning) = &self.tuning else { return Ok(()) };
         let network = tuning.from.network()?;
-        let described = format!(
-            "{} from {:x} {:?}",
-            described(&self.trainer, &self.proxy, self.device.as_deref()),
-            xxh3_64(&network.bytes),
-            tuning.adapters
-        );
+        let described = format!("{} from {:x} {:?}", self.described(), xxh3_64(&network.bytes), tuning.adapters);
         let start = Lineage::start(&described, self.build);
         if self.start != start {
-            let trainer = tuned(&self.trainer, &network, tuning.adapters).map_err(failed)?;
+            let trainer = tuned(self.setup(), &network, tuning.adapters).map_err(failed)?;
             self.replace(trainer);
-            self.memo = Memo::load(self.store.as_ref(), start);
-            (self.start, self.computed) = (start, start);
+            self.start_at(start);
         }
-        self.state.lineage = start;
+        // A run that began anew has a past.
+        if self.state.computed == 0 {
+            self.state.lineage = start;
+        }
         Ok(())
     }
 
     /// The first step's weights looked at, where they have been trained before.
     fn before(&mut self) -> Result<Option<Step>, PayloadError> {
-        if self.tuning.is_none() {
+        if self.tuning.is_none() || self.state.computed > 0 {
             return Ok(None);
         }
         if self.memo.step(self.start).is_none() {
@@ -242,16 +271,19 @@ impl TrainingPayload {
             let (validation, text) = self.look(0);
             self.working()?;
             let step = Step { number: 0, loss: validation, validation: Some(validation), text: Some(text) };
-            self.memo.insert(self.start, step);
+            self.memo.insert(self.start, Attempt::Made(step));
         }
-        Ok(self.memo.step(self.start).cloned())
+        match self.memo.step(self.start) {
+            Some(Attempt::Made(step)) => Ok(Some(step.clone())),
+            Some(Attempt::Caught { .. }) | None => unreachable!("what was looked at has just been remembered"),
+        }
     }
 
     /// Leaves the network where others look for it.
     fn leave(&mut self) -> Result<(), PayloadError> {
         let Some((name, handover)) = self.leaves.clone() else { return Ok(()) };
         self.catch_up()?;
-        let bytes = self.trainer.network();
+        let bytes = self.run.trainer().network();
         self.working()?;
         handover.put(TrainedNetwork { name, bytes });
         Ok(())
@@ -263,60 +295,96 @@ impl TrainingPayload {
     /// As [`Payload::restore`].
     pub fn trainer(&mut self) -> Result<&mut Trainer, PayloadError> {
         self.catch_up()?;
-        Ok(&mut self.trainer)
+        Ok(self.run.trainer_mut())
     }
 
     /// The training run as it was set up: its sizes and its text; what its buffers hold is not said.
     #[must_use]
     pub fn setup(&self) -> &Trainer {
-        &self.trainer
+        self.run.trainer()
     }
 
     fn flop_per_step(&self) -> f64 {
         self.proxy.job.0 / self.proxy.iterations as f64
     }
 
-    /// One step, remembered or computed.
-    fn step(&mut self) -> Result<Step, PayloadError> {
+    /// One step, remembered or computed, and what it adds to `progress`.
+    fn step(&mut self, progress: &mut Progress) -> Result<(), PayloadError> {
         let upsets = std::mem::take(&mut self.pending);
         let next = self.state.lineage.step(&upsets);
-        let step = match self.memo.step(next) {
-            Some(step) => step.clone(),
+        let attempt = match self.memo.step(next) {
+            Some(attempt) => attempt.clone(),
             None => {
                 self.catch_up()?;
-                let step = self.compute(&upsets);
-                let state = step.text.is_some().then(|| self.trainer.checkpoint());
+                let attempt = self.compute(&upsets)?;
+                let due = matches!(&attempt, Attempt::Made(step) if step.text.is_some());
+                let state = due.then(|| self.run.checkpoint());
                 self.working()?;
                 self.computed = next;
-                self.memo.insert(next, step.clone());
+                self.memo.insert(next, attempt.clone());
                 if let Some(state) = state {
-                    self.memo.keep(self.store.as_ref(), self.start, next, self.state.steps + 1, state);
+                    self.memo.keep(self.store.as_ref(), self.start, next, self.state.computed + 1, state);
                 }
-                step
+                attempt
             }
         };
         if !upsets.is_empty() {
             let struck = upsets.iter().map(|u| Struck { draw: u.draw, memory_corrected: u.memory_corrected });
-            self.state.struck.push((self.state.steps, struck.collect()));
+            self.state.struck.push((self.state.computed, struck.collect()));
         }
-        (self.state.lineage, self.state.steps) = (next, self.state.steps + 1);
-        Ok(step)
+        (self.state.lineage, self.state.computed) = (next, self.state.computed + 1);
+        match attempt {
+            Attempt::Made(step) => {
+                if !upsets.is_empty() {
+                    self.state.standing.push((self.state.steps, upsets.len() as u32));
+                }
+                self.state.steps += 1;
+                progress.losses.push(step.loss());
+                tell(progress, self.state.steps, step);
+            }
+            Attempt::Caught { step, guard, remedy } => {
+                let lost = remedy.steps_lost();
+                self.state.steps = (step + 1).saturating_sub(lost);
+                let undone = self.state.standing.extract_if(.., |(struck, _)| *struck >= self.state.steps);
+                let upsets_undone = upsets.len() as u32 + undone.map(|(_, upsets)| upsets).sum::<u32>();
+                let units_lost = lost as f64 * self.flop_per_step() / self.proxy.unit.0;
+                progress.incidents.push(Incident { step, guard, remedy, units_lost, upsets_undone });
+            }
+        }
+        Ok(())
     }
 
-    /// Trains the trainer's next step.
-    fn compute(&mut self, upsets: &[Upset]) -> Step {
-        let report = self.trainer.step_observed(|phase, buffers| {
+    /// Computes the run's next step.
+    fn compute(&mut self, upsets: &[Upset]) -> Result<Attempt, PayloadError> {
+        let computed = self.run.step_observed(|phase, buffers| {
             for strike in upsets.iter().filter(|strike| moment(strike) == phase) {
                 flip(strike, buffers);
             }
         });
+        let report = match computed {
+            Ok(Some(report)) => report,
+            Ok(None) => {
+                let (alarm, remedy) = self.run.incidents().last().expect("a step that was not made alarmed");
+                return Ok(Attempt::Caught {
+                    step: alarm.iteration(),
+                    guard: alarm.guard().to_owned(),
+                    remedy: *remedy,
+                });
+            }
+            Err(Lost::Alarm(alarm)) => {
+                let first = self.first_trainer()?;
+                let remedy = self.run.begin_anew(first, alarm).map_err(told)?;
+                return Ok(Attempt::Caught { step: alarm.iteration(), guard: alarm.guard().to_owned(), remedy });
+            }
+            Err(lost) => return Err(told(lost)),
+        };
         let done = report.iteration + 1;
         let due = done.is_multiple_of(self.proxy.evaluate_interval) || done == self.proxy.iterations;
         let (validation, text) = due.then(|| self.look(done)).unzip();
-        Step { number: report.iteration, loss: report.loss, validation, text }
+        Ok(Attempt::Made(Step { number: report.iteration, loss: report.loss, validation, text }))
     }
 
-    /// Brings the trainer's buffers to the payload's state: from the latest state kept on its way, else from the start.
+    /// Brings the run's buffers to the payload's state: from the latest state kept on its way, else from the start.
     fn catch_up(&mut self) -> Result<(), PayloadError> {
         self.open()?;
         if self.computed == self.state.lineage {
@@ -328,7 +396,7 @@ impl TrainingPayload {
         let from = match kept {
             Some((steps, state)) => {
                 let state = state.to_vec();
-                self.trainer.restore("remembered state", &state).map_err(failed)?;
+                self.run.restore(&state).map_err(told)?;
                 steps
             }
             None => {
@@ -338,7 +406,7 @@ impl TrainingPayload {
             }
         };
         for (_, upsets) in &way[from + 1..] {
-            self.compute(upsets);
+            self.compute(upsets)?;
         }
         self.computed = self.state.lineage;
         Ok(())
@@ -346,23 +414,24 @@ impl TrainingPayload {
 
     /// An error if the device failed, after which nothing it says is to be used.
     fn working(&self) -> Result<(), PayloadError> {
-        match self.trainer.engine().and_then(Engine::failure) {
+        match self.setup().engine().and_then(Engine::failure) {
             Some(reason) => Err(PayloadError::Failed(format!("the device that trains failed: {reason}"))),
             None => Ok(()),
         }
     }
 
-    /// Takes `trainer` for the run, computed where the one before was.
+    /// Takes `trainer` for the run, computed where the one before was and under the same defences.
     fn replace(&mut self, trainer: Trainer) {
-        let engine = std::mem::replace(&mut self.trainer, trainer).into_engine();
+        let fresh = Defended::new(trainer, self.run.defences()).persistent();
+        let engine = std::mem::replace(&mut self.run, fresh).into_trainer().into_engine();
         if let Some(engine) = engine {
-            self.trainer.move_to(engine);
+            self.run.trainer_mut().move_to(engine);
         }
     }
 
     /// The trainer before its first step.
     fn first_trainer(&self) -> Result<Trainer, PayloadError> {
-        let trainer = &self.trainer;
+        let trainer = self.setup();
         match &self.tuning {
             Some(tuning) => tuned(trainer, &*tuning.from.network()?, tuning.adapters),
             None => Trainer::new(*trainer.config(), *trainer.settings(), trainer.corpus_shared()),
@@ -374,7 +443,7 @@ impl TrainingPayload {
     fn way(&self) -> Vec<(Lineage, Vec<Upset>)> {
         let mut way = vec![(self.start, Vec::new())];
         let mut struck = self.state.struck.iter().peekable();
-        for number in 0..self.state.steps {
+        for number in 0..self.state.computed {
             let upsets: Vec<Upset> = struck
                 .next_if(|(of, _)| *of == number)
                 .map(|(_, all)| {
@@ -389,17 +458,18 @@ impl TrainingPayload {
 
     /// Validation loss and a sample of generated text.
     fn look(&mut self, done: u64) -> (f64, String) {
-        let loss = self.trainer.evaluate(Part::Validation, self.proxy.evaluate_batches);
-        let seed = self.trainer.settings().seed;
+        let (opening, trainer) = (self.opening(), self.run.trainer_mut());
+        let loss = trainer.evaluate(Part::Validation, self.proxy.evaluate_batches);
+        let seed = trainer.settings().seed;
         let sampling = Sampling { temperature: SAMPLE_TEMPERATURE, top_k: SAMPLE_TOP_K, sample: done as u32, seed };
-        let sample = self.trainer.sample(&self.opening(), self.proxy.sample_tokens, &sampling);
+        let sample = trainer.sample(&opening, self.proxy.sample_tokens, &sampling);
         let sample = sample.expect("a text has what it is opened with");
         (loss, format!("step {done}, validation loss {loss:.4}: {}", sample.trim()))
     }
 
     /// What samples continue: a line's end, or what a text without lines begins with.
     fn opening(&self) -> String {
-        let (corpus, line) = (self.trainer.corpus(), "\n");
+        let (corpus, line) = (self.setup().corpus(), "\n");
         match corpus.vocabulary().encode("opening", line) {
             Ok(_) => line.to_owned(),
             Err(_) => corpus.vocabulary().decode(&corpus.tokens(Part::Training)[..1]),
@@ -428,6 +498,12 @@ fn tuned(trainer: &Trainer, network: &TrainedNetwork, adapters: Option<AdapterCo
 
 fn failed(error: impl std::error::Error) -> PayloadError {
     PayloadError::Failed(error.to_string())
+}
+
+/// What a run says that cannot go on, with the alarm that ended it.
+fn told(lost: Lost) -> PayloadError {
+    let alarm = std::error::Error::source(&lost).map(|alarm| format!(": {alarm}"));
+    PayloadError::Failed(format!("{lost}{}", alarm.unwrap_or_default()))
 }
 
 /// The moment of a step at which an upset strikes.
@@ -478,9 +554,7 @@ impl Payload for TrainingPayload {
                     tell(&mut progress, 0, step);
                 }
             }
-            let step = self.step()?;
-            progress.losses.push(step.loss());
-            tell(&mut progress, self.state.steps, step);
+            self.step(&mut progress)?;
             if self.state.steps == self.proxy.iterations {
                 self.leave()?;
             }
@@ -495,7 +569,7 @@ impl Payload for TrainingPayload {
     fn restore(&mut self, checkpoint: &[u8]) -> Result<(), PayloadError> {
         self.state = serde_json::from_slice(checkpoint)
             .map_err(|error| PayloadError::Checkpoint { got: checkpoint.len(), reason: error.to_string() })?;
-        if self.state.steps == 0 {
+        if self.state.computed == 0 {
             self.state.lineage = self.start;
         }
         self.pending.clear();
@@ -508,12 +582,13 @@ impl Payload for TrainingPayload {
 
     fn proxy(&self) -> Option<String> {
         let Proxy { simulated_steps, iterations, .. } = self.proxy;
-        let config = self.trainer.config();
+        let trainer = self.run.trainer();
+        let config = trainer.config();
         let trained = match &self.tuning {
             None => "trained".to_owned(),
             Some(FineTuning { from, adapters: None }) => format!("continued from {} with all weights", from.name()),
             Some(FineTuning { from, adapters: Some(adapters) }) => {
-                let layout = self.trainer.layout();
+                let layout = trainer.layout();
                 let (of, all) = (AdapterLayout::new(*adapters, layout).elements(), layout.elements());
                 let rank = adapters.rank;
                 format!("continued from {} with adapters of rank {rank} ({of} numbers beside {all})", from.name())
@@ -524,11 +599,14 @@ impl Payload for TrainingPayload {
             config.layers,
             config.width,
             config.context,
-            self.trainer.corpus().name(),
+            trainer.corpus().name(),
             self.device.as_ref().map_or_else(String::new, |device| format!(" (computed by {})", device.name()))
         );
         let stands = simulated_steps as f64 / iterations as f64;
-        Some(format!("{network}; one executed step stands for {stands:.2} steps of the simulated job"))
+        let defences = self.run.defences();
+        let names: Vec<&str> = defences.each().into_iter().map(|(name, _)| name).collect();
+        let under = if names.is_empty() { String::new() } else { format!(", defended by {}", names.join(", ")) };
+        Some(format!("{network}{under}; one executed step stands for {stands:.2} steps of the simulated job"))
     }
 }
 
@@ -542,6 +620,7 @@ mod tests {
     use super::*;
     use crate::gpt::config::{GptConfig, TrainConfig};
     use crate::gpt::data::{Corpus, Style};
+    use crate::gpt::guards::GuardConfig;
     use crate::memo::Forgetful;
 
     const PROXY: Proxy = Proxy {
@@ -584,11 +663,11 @@ mod tests {
     fn tuning(store: Arc<dyn Store>, adapters: Option<AdapterConfig>) -> (TrainingPayload, TrainingPayload) {
         let handover = Handover::default();
         let base = payload_with(Arc::clone(&store)).leaving("base", handover.clone());
-        let vocabulary = base.trainer.corpus().vocabulary().clone();
+        let vocabulary = base.setup().corpus().vocabulary().clone();
         let text = Style::Dialogue.text(4000, 7);
         let corpus = Arc::new(Corpus::new(Style::Dialogue.name(), &text, vocabulary).unwrap());
-        let settings = TrainConfig { seed: 8, batch: 8, learning_rate: 1e-2, ..*base.trainer.settings() };
-        let trainer = Trainer::new(*base.trainer.config(), settings, corpus).unwrap();
+        let settings = TrainConfig { seed: 8, batch: 8, learning_rate: 1e-2, ..*base.setup().settings() };
+        let trainer = Trainer::new(*base.setup().config(), settings, corpus).unwrap();
         let from = Origin::Job { name: "base".to_owned(), handover };
         let tuned = TrainingPayload::new(trainer, PROXY, store, 1).fine_tuning(FineTuning { from, adapters });
         (base, tuned.unwrap())
@@ -607,8 +686,8 @@ mod tests {
             let expected = base.trainer().unwrap().clone();
             let on_new_text = Trainer::fine_tune(
                 ("base", &expected.network()),
-                *tuned.trainer.settings(),
-                tuned.trainer.corpus_shared(),
+                *tuned.setup().settings(),
+                tuned.setup().corpus_shared(),
                 None,
             );
             let before = on_new_text.unwrap().evaluate(Part::Validation, PROXY.evaluate_batches);
@@ -770,5 +849,154 @@ mod tests {
         losses(&mut payload, STEP, 3);
         payload.restore(&saved).unwrap();
         assert_eq!(losses(&mut payload, STEP, 8), clean[4..]);
+    }
+
+    /// Every guard, and a checkpoint every four steps.
+    const DEFENCES: Defences = Defences {
+        guards: GuardConfig {
+            finite: true,
+            loss_spike: Some(1.0),
+            gradient_norm: Some(10.0),
+            shards: true,
+            ranges: Some(8.0),
+            products: true,
+            redundant: true,
+        },
+        rollback: Some(4),
+    };
+
+    /// What many upsets do to a run of 20 steps under `defences`: its progress call by call, cut into `cuts` grants a step.
+    fn struck(payload: &mut TrainingPayload, cuts: u64) -> Vec<Progress> {
+        let mut all = Vec::new();
+        for call in 0.. {
+            let upset = |number: u64| Upset {
+                draw: (call / cuts * 2 + number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15),
+                memory_corrected: number == 1,
+            };
+            let upsets = if call % (5 * cuts) == 2 * cuts { vec![upset(0), upset(1)] } else { Vec::new() };
+            all.push(payload.advance(STEP * (1.0 / cuts as f64), &upsets).unwrap());
+            if payload.state.steps == PROXY.iterations {
+                return all;
+            }
+            assert!(call < 1000, "it comes to no end");
+        }
+        unreachable!()
+    }
+
+    #[test]
+    fn a_defended_run_pays_for_what_alarms_and_ends_as_if_nothing_had_struck() {
+        let mut clean = payload();
+        let expected = losses(&mut clean, STEP * 20.0, 1);
+        let mut payload = payload().defended(DEFENCES);
+        let progress = struck(&mut payload, 1);
+        let incidents: Vec<&Incident> = progress.iter().flat_map(|progress| &progress.incidents).collect();
+        assert!(incidents.len() > 3, "{incidents:?}");
+        let of_step = STEP.0 / PROXY.unit.0;
+        let lost: f64 = incidents.iter().map(|incident| incident.units_lost).sum();
+        let granted: f64 = progress.iter().map(|progress| progress.units).sum();
+        assert!((granted - lost - 20.0 * of_step).abs() < 1e-6 * granted, "what is lost is granted again");
+        for incident in &incidents {
+            assert_eq!(incident.units_lost, incident.remedy.steps_lost() as f64 * of_step);
+            assert!(incident.upsets_undone > 0, "nothing alarms of itself here: {incident:?}");
+        }
+        // The last loss of each step is that of the run that nothing struck.
+        let told = progress.iter().flat_map(|progress| &progress.losses);
+        let last: BTreeMap<u64, Loss> = told.map(|loss| (loss.step, *loss)).collect();
+        assert_eq!(last.into_values().collect::<Vec<_>>(), expected);
+        assert_eq!(weights(&mut payload), weights(&mut clean));
+    }
+
+    #[test]
+    fn the_way_the_work_is_cut_changes_no_incident() {
+        let told = |cuts| -> (Vec<Incident>, Vec<Loss>) {
+            let all = struck(&mut payload().defended(DEFENCES), cuts);
+            let incidents = all.iter().flat_map(|progress| progress.incidents.clone()).collect();
+            (incidents, all.into_iter().flat_map(|progress| progress.losses).collect())
+        };
+        assert!(told(4) == told(1));
+    }
+
+    #[test]
+    fn a_defended_run_is_remembered_and_resumed_to_the_same_answers() {
+        let mut whole = payload().defended(DEFENCES);
+        let expected = struck(&mut whole, 1);
+        let shelf = Arc::new(Shelf::default());
+        assert!(struck(&mut payload_with(shelf.clone()).defended(DEFENCES), 1) == expected);
+        // Repeated from memory, its states lost; then with the state kept at step 10 and no later step remembered.
+        let kept: BTreeMap<String, Vec<u8>> = shelf.0.lock().unwrap().clone();
+        for lost in [".state", ".steps.json", ""] {
+            *shelf.0.lock().unwrap() = kept.clone();
+            shelf.0.lock().unwrap().retain(|name, _| lost.is_empty() || !name.ends_with(lost));
+            let mut again = payload_with(shelf.clone()).defended(DEFENCES);
+            assert!(struck(&mut again, 1) == expected, "without {lost:?}");
+            assert!(weights(&mut again) == weights(&mut whole), "without {lost:?}");
+        }
+        // Other defences have other steps.
+        let finite = GuardConfig { finite: true, ..GuardConfig::default() };
+        let other = Defences { guards: finite, rollback: Some(4) };
+        let fresh = struck(&mut payload().defended(other), 1);
+        *shelf.0.lock().unwrap() = kept;
+        assert!(struck(&mut payload_with(shelf).defended(other), 1) == fresh);
+        assert!(fresh != expected);
+    }
+
+    #[test]
+    fn going_back_behind_a_roll_back_repeats_it() {
+        let mut payload = payload().defended(DEFENCES);
+        payload.advance(STEP * 6.5, &[]).unwrap();
+        let saved = payload.checkpoint();
+        let go_on = |payload: &mut TrainingPayload| {
+            let weights = Upset { draw: 0x0100_0000_0000_0002, memory_corrected: false };
+            let first = payload.advance(STEP, &[weights]).unwrap();
+            (first, payload.advance(STEP * 3.0, &[]).unwrap(), payload.state.clone())
+        };
+        let once = go_on(&mut payload);
+        let [incident] = &once.0.incidents[..] else { panic!("{:?}", once.0) };
+        assert_eq!((incident.guard.as_str(), incident.step), ("shards", 6));
+        assert_eq!(incident.remedy, sunward_work::payload::Remedy::RolledBack { steps: 3 }, "to step 4");
+        assert_eq!(once.2.steps, 7);
+        payload.restore(&saved).unwrap();
+        assert!(go_on(&mut payload) == once);
+    }
+
+    /// A run that diverges by itself, whose every computation alarms alike, is given up: it is no upset.
+    #[test]
+    fn training_that_fails_by_itself_is_told() {
+        let corpus = Arc::new(Corpus::generated(4000, 7));
+        let vocabulary = corpus.vocabulary().size();
+        let config = GptConfig { layers: 1, heads: 2, width: 16, context: 8, vocabulary };
+        let settings = TrainConfig {
+            batch: 2,
+            iterations: PROXY.iterations,
+            warmup: 0,
+            learning_rate: 1e30,
+            learning_rate_min: 1e30,
+            ..TrainConfig::default()
+        };
+        let trainer = Trainer::new(config, settings, corpus).unwrap();
+        let finite = Defences { guards: GuardConfig { finite: true, ..GuardConfig::default() }, rollback: Some(4) };
+        let mut payload = TrainingPayload::new(trainer, PROXY, Arc::new(Forgetful), 1).defended(finite);
+        let told = payload.advance(STEP * 100.0, &[]).unwrap_err().to_string();
+        assert!(
+            told.contains("came again each time the run began anew") && told.contains("gradient norm NaN"),
+            "{told}"
+        );
+    }
+
+    /// A memo holds numbers that are none.
+    #[test]
+    fn a_struck_run_whose_loss_is_no_number_is_remembered() {
+        let shelf = Arc::new(Shelf::default());
+        let run = || {
+            let mut payload = payload_with(shelf.clone());
+            payload.trainer().unwrap();
+            let flips =
+                (0..400).map(|n: u64| Upset { draw: n.wrapping_mul(0x9E37_79B9_7F4A_7C15), memory_corrected: false });
+            payload.advance(STEP * 20.0, &flips.collect::<Vec<_>>()).unwrap();
+            payload
+        };
+        run();
+        let first: u64 = run().memo.len() as u64;
+        assert_eq!(first, 20, "all steps were read again");
     }
 }

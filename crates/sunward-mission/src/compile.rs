@@ -12,7 +12,8 @@ use sunward_astro::time::{Instant, Span};
 use sunward_catalog::platform::Platform;
 use sunward_catalog::{Catalog, CatalogError, Chosen, Hall, Valued};
 use sunward_link::{LinkError, RadioLink, RadioLinkParameters};
-use sunward_units::{Bits, Joules, Kelvin, Quantity, Radians, Ratio, Seconds, Watts, text_in};
+use sunward_units::{Bits, BitsPerSecond, Joules, Kelvin, Quantity, Radians, Ratio, Seconds, Watts, text_in};
+use sunward_work::defence::{Cost, Defences};
 use sunward_work::demand::{Demand, Imagery, Origin, Serving, Training};
 
 use crate::fault::{Fault, FaultKind, Faults, nearest};
@@ -640,6 +641,11 @@ impl Compiler<'_> {
         let power = self.part(&path("power"), &part.power);
         let host = hall::Host::new(hall, power * f64::from(count), count);
         let of_platform = platform.map(|platform| &platform.compute);
+        let of_part = part.memory_protection.value == sunward_catalog::MemoryProtection::EccSecded;
+        let corrected = section.error_correction.as_ref().map_or(of_part, |given| given.value);
+        if section.error_correction.is_some() {
+            self.given(&format!("{}.error_correction", section.path), corrected);
+        }
         let compute = world::Compute {
             count,
             bandwidth: self.part(&path("memory_bandwidth"), &part.memory_bandwidth),
@@ -655,7 +661,7 @@ impl Compiler<'_> {
             chip_to_board: self.part(&path("chip_to_board"), &part.chip_to_board),
             failure_rate: self.part(&path("permanent_failure_rate"), &part.permanent_failure_rate),
             reboot_time: self.part(&path("reboot_time"), &part.reboot_time),
-            memory_corrected: part.memory_protection.value == sunward_catalog::MemoryProtection::EccSecded,
+            memory_corrected: corrected,
             accelerator: name,
             host_power: self.value(
                 section,
@@ -946,12 +952,13 @@ impl Job {
         let compute = &design.compute;
         let accelerators = self.accelerators;
         let memory = compute.memory * f64::from(accelerators);
+        let needed = self.memory();
         if self.peak[design_index].is_none() {
             Some(format!("{} has no such precision", compute.accelerator))
         } else if accelerators > compute.count {
             Some(format!("it needs {accelerators} accelerators of {}", compute.count))
-        } else if self.demand.memory() > memory {
-            Some(format!("it needs {} of memory of {memory}", self.demand.memory()))
+        } else if needed > memory {
+            Some(format!("it needs {needed} of memory of {memory}"))
         } else if self.input > compute.storage {
             Some(format!("its input of {} is larger than the storage of {}", self.input, compute.storage))
         } else if self.output > compute.storage {
@@ -959,6 +966,31 @@ impl Job {
         } else {
             None
         }
+    }
+
+    /// Device memory it needs while it runs, that of its defences included.
+    #[must_use]
+    pub fn memory(&self) -> Bits {
+        self.demand.memory() + self.defence_cost().map_or(Bits::ZERO, |cost| cost.memory)
+    }
+
+    /// What its defences take of a machine; `None` where there are none.
+    #[must_use]
+    pub fn defence_cost(&self) -> Option<Cost> {
+        let executed = self.executed.as_ref().filter(|executed| executed.defences.any())?;
+        let Demand::Training(training) = &self.demand else { return None };
+        Some(executed.defences.cost(training, training.steps / executed.iterations as f64))
+    }
+
+    /// Share of its time that its defences take beside it, where a unit alone takes `unit` on memory of `bandwidth`.
+    #[must_use]
+    pub fn overhead(&self, unit: Seconds, bandwidth: BitsPerSecond) -> Ratio {
+        let measured = self.executed.as_ref().and_then(|executed| executed.overhead);
+        let modelled = || match (&self.demand, self.defence_cost()) {
+            (Demand::Training(training), Some(cost)) => cost.overhead(unit * training.tokens_per_step, bandwidth),
+            _ => Ratio::ZERO,
+        };
+        measured.unwrap_or_else(modelled)
     }
 }
 
@@ -1014,7 +1046,23 @@ fn executed(work: &Work, mission: &Mission) -> Option<world::Executed> {
         evaluate_interval: *executed.evaluate_interval,
         sample_tokens: *executed.sample_tokens as usize,
         text,
+        defences: executed.defences.as_ref().map(|defences| switched(defences)).unwrap_or_default(),
+        overhead: executed.defences.as_ref().and_then(|defences| Some(defences.overhead.as_ref()?.value)),
     })
+}
+
+fn switched(defences: &keys::Defences) -> Defences {
+    let limit = |given: &Maybe<f64>| given.as_ref().map(|given| given.value);
+    Defences {
+        finite: *defences.finite,
+        loss_spike: limit(&defences.loss_spike),
+        gradient_norm: limit(&defences.gradient_norm),
+        shards: *defences.shards,
+        ranges: limit(&defences.ranges),
+        products: *defences.products,
+        redundant: *defences.redundant,
+        rollback: defences.rollback.as_ref().map(|every| every.value),
+    }
 }
 
 fn network(executed: &keys::Executed, mission: &Mission) -> Option<world::Network> {

@@ -426,6 +426,9 @@ section! {
         host_idle_power: Maybe<Watts> in "0 W".."1 TW" or "the platform's",
         /// Storage for input, checkpoints and results.
         storage: Maybe<Bits> in "0 bit".."1e9 PB" or "the platform's",
+        /// Whether the device memory corrects errors. Without it those that the correction would have told of go unseen; the many more that
+        /// it would have put right are not modelled.
+        error_correction: Maybe<bool> or "that of the accelerator",
     }
 }
 
@@ -635,6 +638,34 @@ section! {
         text: Maybe<String> or "a corpus that the project generates",
         /// What the generated corpus is like.
         corpus: Maybe<CorpusKind> or "telemetry",
+        /// What watches the training for upsets.
+        defences: Maybe<Defences> or "nothing: upsets do what they do",
+    }
+}
+
+section! {
+    /// Defences of a job that is really trained. A step that alarms uses up its time and is not made: it is computed again where the memory
+    /// is known to be intact, else the training goes back to its verified checkpoint. What the defences cost in time follows from the
+    /// memory that they read beside the simulated job.
+    pub struct Defences {
+        /// Watch for losses and gradient norms that are no numbers.
+        finite: Given<bool> default "false",
+        /// Largest rise of the loss over its running mean (nat).
+        loss_spike: Maybe<f64> in "0.000001".."1000000" or "the loss is not watched",
+        /// Largest ratio of the gradient norm to its running mean.
+        gradient_norm: Maybe<f64> in "0.000001".."1000000" or "the norm is not watched",
+        /// Watch weights and moments by checksums from step to step.
+        shards: Given<bool> default "false",
+        /// Largest ratio of an activation to the largest before at its place.
+        ranges: Maybe<f64> in "0.000001".."1000000" or "activations are not watched",
+        /// Check every matrix product by its sums.
+        products: Given<bool> default "false",
+        /// Compute every step twice.
+        redundant: Given<bool> default "false",
+        /// Executed steps between verified checkpoints.
+        rollback: Maybe<u64> in "1".."100000000" or "none: the training begins anew after an alarm, unless its memory is known to be intact",
+        /// Share of a step's time that the defences take beside it, as measured.
+        overhead: Maybe<Ratio> in "0".."100" or "what follows from the memory they read",
     }
 }
 
@@ -823,6 +854,7 @@ items!(
     Environment,
     Recording,
     Executed,
+    Defences,
     Answering,
     Override,
 );

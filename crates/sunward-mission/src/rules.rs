@@ -7,8 +7,8 @@ use sunward_units::Seconds;
 use crate::fault::{Fault, FaultKind, nearest};
 use crate::form::{Given, Maybe, Sink, section_table};
 use crate::keys::{
-    Executed, Ground, Header, Job, MeanElements, Mission, Omm, Orbit, Site, Station, Training, VocabularyKind, Walker,
-    Work,
+    Defences, Executed, Ground, Header, Job, MeanElements, Mission, Omm, Orbit, Site, Station, Training,
+    VocabularyKind, Walker, Work,
 };
 use crate::leaf::Name;
 
@@ -245,6 +245,9 @@ fn check_training(training: &Training, sink: &mut Sink) {
     }
     let Some(executed) = &training.executed else { return };
     check_network(executed, sink);
+    if let Some(defences) = &executed.defences {
+        check_defences(defences, sink);
+    }
     let (iterations, steps) = (&executed.iterations, &training.steps);
     if sink.sound(iterations) && sink.sound(steps) && **iterations > **steps {
         let message =
@@ -253,6 +256,17 @@ fn check_training(training: &Training, sink: &mut Sink) {
     }
     if let (Some(text), Some(corpus)) = (&executed.text, &executed.corpus) {
         conflict(sink, corpus, format!("corpus is given, but the text is that of {:?}; keep one", text.value));
+    }
+}
+
+/// Some defence is on.
+fn check_defences(defences: &Given<Defences>, sink: &mut Sink) {
+    let flags = [&defences.finite, &defences.shards, &defences.products, &defences.redundant];
+    let limits = [&defences.loss_spike, &defences.gradient_norm, &defences.ranges];
+    if !flags.into_iter().any(|flag| **flag) && limits.into_iter().all(Option::is_none) {
+        let message = "no defence is on: nothing would ever alarm".to_owned();
+        let help = "switch one on, for example shards = true, or leave [job.executed.defences] out";
+        sink.push(Fault::at(defences, FaultKind::Conflict, message).with_help(help));
     }
 }
 

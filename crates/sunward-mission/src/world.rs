@@ -17,6 +17,7 @@ use sunward_units::{
     Radians, Ratio, Seconds, SquareMeters, Usd, UsdPerJoule, UsdPerKilogram, Watts, WattsPerKelvin,
     WattsPerSquareMeter,
 };
+use sunward_work::defence::Defences;
 use sunward_work::demand::Demand;
 
 use crate::keys::{CorpusKind, Pointing, RadiatorOrientation, WeightForm};
@@ -479,6 +480,10 @@ pub struct Executed {
     pub sample_tokens: usize,
     /// What it is trained on.
     pub text: Text,
+    /// What watches it.
+    pub defences: Defences,
+    /// Share of a step's time that the defences take, where it was measured.
+    pub overhead: Option<Ratio>,
 }
 
 /// The network of an executed job.

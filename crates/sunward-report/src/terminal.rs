@@ -7,8 +7,8 @@ use sunward_sim::summary::Summary;
 
 use crate::html::main_bound;
 use crate::text::{
-    LATENCY_HEADINGS, count, duration, energy, fine_tuned, grouped, latency_rows, money_rows, percent, plural,
-    prefixed, residual, state_word, temperature,
+    LATENCY_HEADINGS, count, defence_rows, duration, energy, fine_tuned, grouped, latency_rows, money_rows, percent,
+    plural, prefixed, residual, state_word, temperature,
 };
 
 /// The summary as aligned text without colour, two columns wide.
@@ -140,6 +140,7 @@ fn rows(summary: &Summary) -> Vec<(&'static str, String)> {
             format!("{}, {}", plural(upsets, "upset", "upsets"), plural(radiation.interrupts, "reboot", "reboots")),
         ),
     ]);
+    rows.extend(summary.defences.iter().flat_map(defence_rows));
     rows.extend(summary.money.iter().flat_map(money_rows));
     rows.push(("largest balance residual", residual(balance.energy.max(balance.heat))));
     rows

@@ -1,9 +1,9 @@
 //! Numbers and names as a person reads them.
 
 use sunward_astro::time::Instant;
-use sunward_sim::record::{EventKind, JobOutcome, JobState};
+use sunward_sim::record::{DefenceOutcome, EventKind, JobOutcome, JobState};
 use sunward_sim::summary::Money;
-use sunward_units::{Joules, Kelvin, Ratio, Seconds, significant};
+use sunward_units::{Bits, Joules, Kelvin, Ratio, Seconds, significant};
 
 /// "241.9" with "kW" for 241,900 and "W": the largest decimal prefix that leaves at least 1 before the point.
 pub(crate) fn prefixed(value: f64, unit: &str) -> String {
@@ -145,6 +145,7 @@ pub(crate) fn event_word(kind: EventKind) -> &'static str {
         EventKind::MemoryError => "memory-error",
         EventKind::Interrupt => "interrupt",
         EventKind::Rollback => "rollback",
+        EventKind::Alarm => "alarm",
         EventKind::PermanentFault => "permanent-fault",
         EventKind::Replaced => "replaced",
         EventKind::Sample => "sample",
@@ -182,6 +183,32 @@ pub(crate) fn fine_tuned(job: &JobOutcome) -> Option<String> {
     let (before, after, steps) = (first.2, last.2, last.1);
     (first.1 == 0)
         .then(|| format!("validation loss on the new text {before:.4} before, {after:.4} after {steps} steps"))
+}
+
+/// What the defences of jobs did and cost, line by line; nothing where no job has any.
+pub(crate) fn defence_rows(defences: &DefenceOutcome) -> Vec<(&'static str, String)> {
+    let of = |number: u32| grouped(i64::from(number));
+    let bytes = |size: Bits| prefixed(size.0 / 8.0, "B");
+    let remedies = [
+        ("computed again", defences.recomputed),
+        ("rolled back", defences.rolled_back),
+        ("begun anew", defences.begun_anew),
+        ("accepted", defences.accepted),
+    ];
+    let remedies: Vec<String> = remedies
+        .into_iter()
+        .filter(|(_, number)| *number > 0)
+        .map(|(name, number)| format!("{} {name}", of(number)))
+        .collect();
+    let left = defences.upsets.saturating_sub(defences.upsets_undone);
+    let share = if defences.busy.0 > 0.0 { Ratio(defences.time / defences.busy) } else { Ratio::ZERO };
+    vec![
+        ("alarms of defences", std::iter::once(of(defences.alarms)).chain(remedies).collect::<Vec<_>>().join(", ")),
+        ("upsets undone, left", format!("{} of {}, {}", of(defences.upsets_undone), of(defences.upsets), of(left))),
+        ("work lost to alarms", defences.work_lost.to_string()),
+        ("time of defences", format!("{}, {} of the jobs'", duration(defences.time), percent(share))),
+        ("held by defences", format!("{} of memory, {} stored", bytes(defences.memory), bytes(defences.storage))),
+    ]
 }
 
 /// What a mission costs, line by line; nothing where no ledger is kept.

@@ -2,7 +2,7 @@
 
 use sunward_astro::eclipse::Eclipse;
 use sunward_astro::time::Instant;
-use sunward_mission::world::World;
+use sunward_mission::world::{Job, World};
 use sunward_units::{Bits, Flops, Grays, Joules, Kelvin, Ratio, Seconds};
 
 use crate::Outcome;
@@ -11,7 +11,8 @@ use crate::environment::{SiteSky, Window};
 use crate::job::waiting;
 use crate::money::Books;
 use crate::record::{
-    Bound, ContactPass, Event, EventKind, FleetTrack, Header, JobOutcome, JobState, Record, SiteInfo, StationInfo,
+    Bound, ContactPass, DefenceOutcome, Event, EventKind, FleetTrack, Header, JobOutcome, JobState, Record, SiteInfo,
+    StationInfo,
 };
 use crate::site::SiteRun;
 use crate::summary::{Balance, Data, Energy, Heat, Radiation, Summary, Work};
@@ -158,6 +159,7 @@ impl<'w> Folder<'w> {
         count_jobs(&mut summary.work, &jobs, world);
         let (ledger, money) = self.books.map(|books| books.close(&summary.work)).unzip();
         summary.money = money;
+        summary.defences = defended(&jobs, world);
         let listed = jobs.iter().map(|job| JobOutcome {
             history: Vec::new(),
             loss: Vec::new(),
@@ -330,19 +332,30 @@ fn summarize(run: &Run<'_>, contacts: &[ContactPass], header: Header) -> Summary
         money: None,
         bound: Bound::ALL.map(share).to_vec(),
         balance: Balance { energy: worst(|s| s.energy_residual), heat: worst(|s| s.heat_residual) },
+        defences: None,
         jobs: Vec::new(),
         not_modelled: crate::NOT_MODELLED.iter().map(|&line| line.to_owned()).collect(),
+    }
+}
+
+/// What the defences of all jobs did, those of units that are not flown included.
+fn defended(jobs: &[JobOutcome], world: &World) -> Option<DefenceOutcome> {
+    let of_all = |(job, declared): (&JobOutcome, &Job)| Some(job.defences?.times(copies_of(job, declared, world)));
+    jobs.iter().zip(&world.jobs).filter_map(of_all).reduce(|sum, one| sum + one)
+}
+
+/// How many units do what this outcome says: a copy that a unit does is done by every unit it stands for.
+fn copies_of(job: &JobOutcome, declared: &Job, world: &World) -> u32 {
+    match (declared.each, job.site) {
+        (true, Some(site)) => world.sites[site as usize].stands_for,
+        _ => 1,
     }
 }
 
 fn count_jobs(work: &mut Work, jobs: &[JobOutcome], world: &World) {
     let end = world.end();
     for (job, declared) in jobs.iter().zip(&world.jobs) {
-        // A copy that a unit does is done by every unit it stands for.
-        let copies = match (declared.each, job.site) {
-            (true, Some(site)) => world.sites[site as usize].stands_for,
-            _ => 1,
-        };
+        let copies = copies_of(job, declared, world);
         let of_all = f64::from(copies);
         match job.state {
             JobState::Delivered => work.jobs_delivered += copies,

@@ -3,11 +3,11 @@
 use sunward_astro::time::{Instant, Span};
 use sunward_mission::world::{Compute, Job};
 use sunward_units::{Bits, Flops, Ratio, Seconds};
-use sunward_work::payload::{Answer, Modelled, Payload, PayloadError, Progress, Upset};
+use sunward_work::payload::{Answer, Incident, Modelled, Payload, PayloadError, Progress, Remedy, Upset};
 use sunward_work::roofline::{Machine, UnitTime};
 
 use crate::latency::{Passage, Work, whole};
-use crate::record::{JobOutcome, JobState, Latency};
+use crate::record::{DefenceOutcome, JobOutcome, JobState, Latency};
 
 /// Makes the payload of a job: the seam at which a real network takes the modelled one's place.
 pub type PayloadFactory<'a> = dyn Fn(u32, &Job) -> Result<Box<dyn Payload>, PayloadError> + Sync + 'a;
@@ -137,7 +137,43 @@ impl JobRun {
         } else if units > 0.0 {
             self.passage.worked(Work { from: before, to: self.units, begin, end });
         }
-        Ok((progress, whole(before), whole(self.units) - whole(before)))
+        let (first, count) = (whole(before), whole(self.units) - whole(before));
+        self.lose(progress.incidents.iter().map(|incident| incident.units_lost).sum());
+        Ok((progress, first, count))
+    }
+
+    /// Books what the defences did while the job was held for `held` seconds, of which they took the share `guarded`.
+    pub(crate) fn defend(&mut self, held: Seconds, guarded: f64, upsets: &[Upset], incidents: &[Incident]) {
+        let Some(defences) = &mut self.outcome.defences else { return };
+        defences.time += held * guarded;
+        defences.busy += held;
+        defences.upsets += upsets.len() as u32;
+        for incident in incidents {
+            defences.alarms += 1;
+            *match incident.remedy {
+                Remedy::Recomputed => &mut defences.recomputed,
+                Remedy::RolledBack { .. } => &mut defences.rolled_back,
+                Remedy::BegunAnew { .. } => &mut defences.begun_anew,
+                Remedy::Accepted => &mut defences.accepted,
+            } += 1;
+            defences.upsets_undone += incident.upsets_undone;
+            let lost = Flops(incident.units_lost * self.flop_per_unit);
+            defences.work_lost += lost;
+            self.outcome.work_lost += lost;
+        }
+    }
+
+    /// Takes `units` back that do not stand. A checkpoint written since the one that the payload went back to is void.
+    fn lose(&mut self, units: f64) {
+        if units <= 0.0 {
+            return;
+        }
+        let lost = units.min(self.units);
+        self.units -= lost;
+        self.at_hand += lost;
+        if self.units < self.saved_units {
+            (self.saved, self.saved_units) = (self.payload.checkpoint(), self.units);
+        }
     }
 
     /// What the results of units before `unit` say, once.
@@ -229,13 +265,23 @@ pub(crate) fn waiting(job: &Job) -> JobOutcome {
         latency: Latency::default(),
         delays: Vec::new(),
         proxy: None,
+        defences: job.defence_cost().map(|cost| DefenceOutcome {
+            memory: cost.memory,
+            storage: cost.storage,
+            ..DefenceOutcome::default()
+        }),
     }
 }
 
-/// Seconds a unit takes on `working` accelerators of a design; `None` where they cannot run it.
+/// Seconds a unit takes on `working` accelerators of a design, its defences included; `None` where they cannot run it.
 pub(crate) fn unit_time(job: &Job, design: u32, compute: &Compute, working: u32) -> Option<UnitTime<f64>> {
+    guarded_time(job, design, compute, working).map(|(times, _)| times)
+}
+
+/// The same, and the share of it that the defences take.
+pub(crate) fn guarded_time(job: &Job, design: u32, compute: &Compute, working: u32) -> Option<(UnitTime<f64>, f64)> {
     let used = f64::from(accelerators(job, working));
-    if job.demand.memory() > compute.memory * used {
+    if job.memory() > compute.memory * used {
         return None;
     }
     let machine = Machine {
@@ -243,7 +289,11 @@ pub(crate) fn unit_time(job: &Job, design: u32, compute: &Compute, working: u32)
         bandwidth: compute.bandwidth * used,
         utilisation: job.utilisation,
     };
-    (used > 0.0).then(|| UnitTime::new(&job.demand.phases(), &machine))
+    (used > 0.0).then(|| {
+        let alone = UnitTime::new(&job.demand.phases(), &machine);
+        let overhead = job.overhead(alone.unbound(), machine.bandwidth).0;
+        (alone.stretched(1.0 + overhead), overhead / (1.0 + overhead))
+    })
 }
 
 /// Accelerators a job uses of those that work.

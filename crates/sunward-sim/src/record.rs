@@ -260,6 +260,8 @@ pub enum EventKind {
     Interrupt,
     /// The job went back to its last checkpoint.
     Rollback,
+    /// A defence of a job did not let a step pass.
+    Alarm,
     /// An accelerator failed for good.
     PermanentFault,
     /// A failed accelerator was swapped, or a unit was replaced by a new one.
@@ -428,6 +430,83 @@ pub struct JobOutcome {
     pub delays: Vec<Delay>,
     /// What stands for what when a payload runs by proxy.
     pub proxy: Option<String>,
+    /// What its defences did and cost; `None` where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub defences: Option<DefenceOutcome>,
+}
+
+/// What the defences of a job that is really trained did and cost.
+///
+/// An upset that is undone struck a step that was thrown away because a defence alarmed; one that is left struck a step that stands, or
+/// was undone by a reboot. Whether it did harm, the loss tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct DefenceOutcome {
+    /// Steps that a defence did not let pass.
+    pub alarms: u32,
+    /// Those computed again.
+    pub recomputed: u32,
+    /// Those after which the job went back to a verified checkpoint.
+    pub rolled_back: u32,
+    /// Those after which it began again from its first weights.
+    pub begun_anew: u32,
+    /// Those that came out alike twice and were accepted: no upsets.
+    pub accepted: u32,
+    /// Upsets that struck the job.
+    pub upsets: u32,
+    /// Upsets undone.
+    pub upsets_undone: u32,
+    /// Work thrown away because of alarms, a part of the job's work lost.
+    pub work_lost: Flops,
+    /// Time that watching took.
+    pub time: Seconds,
+    /// Time the job held the accelerators, watching included.
+    pub busy: Seconds,
+    /// Device memory held.
+    pub memory: Bits,
+    /// Room of the verified checkpoint in the store.
+    pub storage: Bits,
+}
+
+impl DefenceOutcome {
+    /// That of `copies` jobs alike.
+    #[must_use]
+    pub fn times(self, copies: u32) -> Self {
+        let each = f64::from(copies);
+        Self {
+            alarms: copies * self.alarms,
+            recomputed: copies * self.recomputed,
+            rolled_back: copies * self.rolled_back,
+            begun_anew: copies * self.begun_anew,
+            accepted: copies * self.accepted,
+            upsets: copies * self.upsets,
+            upsets_undone: copies * self.upsets_undone,
+            work_lost: self.work_lost * each,
+            time: self.time * each,
+            busy: self.busy * each,
+            memory: self.memory * each,
+            storage: self.storage * each,
+        }
+    }
+}
+
+impl Add for DefenceOutcome {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            alarms: self.alarms + other.alarms,
+            recomputed: self.recomputed + other.recomputed,
+            rolled_back: self.rolled_back + other.rolled_back,
+            begun_anew: self.begun_anew + other.begun_anew,
+            accepted: self.accepted + other.accepted,
+            upsets: self.upsets + other.upsets,
+            upsets_undone: self.upsets_undone + other.upsets_undone,
+            work_lost: self.work_lost + other.work_lost,
+            time: self.time + other.time,
+            busy: self.busy + other.busy,
+            memory: self.memory + other.memory,
+            storage: self.storage + other.storage,
+        }
+    }
 }
 
 /// Which way data goes.

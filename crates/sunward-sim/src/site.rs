@@ -13,12 +13,12 @@ use sunward_plant::radiation::{Event as Strike, Susceptibility, event_count, eve
 use sunward_units::random::{Purpose, Stream};
 use sunward_units::{Bits, Flops, Grays, Meters, PerSecond, Seconds};
 use sunward_work::demand::Demand;
-use sunward_work::payload::{Loss, PayloadError, Upset};
+use sunward_work::payload::{Incident, Loss, PayloadError, Remedy, Upset};
 use sunward_work::roofline::UnitTime;
 
 use crate::blueprint::{SitePlan, Slot};
 use crate::environment::SiteSky;
-use crate::job::{Cargo, Item, JobRun, PayloadFactory, accelerators, unit_time};
+use crate::job::{Cargo, Item, JobRun, PayloadFactory, accelerators, guarded_time, unit_time};
 use crate::latency::{Contacts, Landing};
 use crate::plant::{Command, Flow};
 use crate::record::{Bound, Direction, Event, EventKind, Transfer};
@@ -87,6 +87,8 @@ struct Active {
     /// Share of the step it gets.
     share: f64,
     times: UnitTime<f64>,
+    /// Share of that time that its defences take.
+    guarded: f64,
 }
 
 /// Everything of a site that is not its plant.
@@ -259,14 +261,14 @@ impl<'w> SiteRun<'w> {
             }
             let run = &mut self.jobs[slot];
             let job = &world.jobs[run.index as usize];
-            let Some(times) = unit_time(job, self.design_index, compute, self.working) else { continue };
+            let Some((times, guarded)) = guarded_time(job, self.design_index, compute, self.working) else { continue };
             let share = (run.at_hand * times.unbound().0 / dt_s).min(left);
             let (of_compute, of_memory) = times.activity();
             let of_site = f64::from(accelerators(job, self.working));
             compute_activity += share * of_site * of_compute.0;
             memory_activity += share * of_site * of_memory.0;
             used = used.max(of_site);
-            self.active.push(Active { slot, after: 1.0 - left, share, times });
+            self.active.push(Active { slot, after: 1.0 - left, share, times, guarded });
             left -= share;
             if run.outcome.started.is_none() {
                 run.outcome.started = Some(now);
@@ -362,8 +364,12 @@ impl<'w> SiteRun<'w> {
             let job = &self.world.jobs[run.index as usize];
             let open = !run.computed() && run.input_on_board;
             let input = if open { job.input } else { Bits::ZERO };
-            let checkpoint =
-                if open && run.outcome.started.is_some() { job.demand.checkpoint_size() } else { Bits::ZERO };
+            let verified = run.outcome.defences.map_or(Bits::ZERO, |defences| defences.storage);
+            let checkpoint = if open && run.outcome.started.is_some() {
+                job.demand.checkpoint_size() + verified
+            } else {
+                Bits::ZERO
+            };
             let units =
                 if run.units_total.is_none() { job.demand.stored_per_unit() * run.on_board() } else { Bits::ZERO };
             input + checkpoint + units
@@ -675,6 +681,7 @@ impl<'w> SiteRun<'w> {
         let after = |share: f64| begin + Span::from_seconds(dt * (active.after + active.share * share));
         let (progress, first, count) = run.advance(units, (after(0.0), after(of_share)), upsets)?;
         run.outcome.busy += held;
+        run.defend(held, active.guarded, upsets, &progress.incidents);
         let measured = |loss: &Loss| (now, loss.step, loss.value);
         run.outcome.loss.extend(progress.losses.iter().map(measured));
         run.outcome.validation.extend(progress.validations.iter().map(measured));
@@ -687,6 +694,11 @@ impl<'w> SiteRun<'w> {
         let work = Flops(units * run.flop_per_unit);
         self.note.work += work;
         self.totals.work += work;
+        let lost = progress.incidents.iter().map(|incident| incident.units_lost).sum::<f64>();
+        self.totals.work_lost += Flops(lost * run.flop_per_unit);
+        for incident in &progress.incidents {
+            self.events.push(event(now, self.index, EventKind::Alarm, Some(index), told(incident)));
+        }
         if saved {
             self.events.push(event(now, self.index, EventKind::Checkpoint, Some(index), String::new()));
         }
@@ -908,6 +920,22 @@ fn held_by(flow: &Flow<f64>, too_hot: bool, busy: f64) -> Bound {
     } else {
         Bound::Compute
     }
+}
+
+/// An alarm and what came of it, in words.
+fn told(incident: &Incident) -> String {
+    let remedy = match incident.remedy {
+        Remedy::Recomputed => "computed again".to_owned(),
+        Remedy::RolledBack { steps } => format!("rolled back {steps} steps"),
+        Remedy::Accepted => "came out alike twice, accepted".to_owned(),
+        Remedy::BegunAnew { steps } => format!("begun anew after {steps} steps"),
+    };
+    let upsets = match incident.upsets_undone {
+        0 => String::new(),
+        1 => ", 1 upset undone".to_owned(),
+        upsets => format!(", {upsets} upsets undone"),
+    };
+    format!("{} in step {}: {remedy}{upsets}", incident.guard, incident.step)
 }
 
 fn event(time: Instant, site: u32, kind: EventKind, job: Option<u32>, detail: String) -> Event {

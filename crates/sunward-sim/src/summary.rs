@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sunward_units::{Bits, Flops, Grays, Joules, Kelvin, Kilograms, Ratio, Seconds, Usd};
 
-use crate::record::{Header, JobOutcome};
+use crate::record::{DefenceOutcome, Header, JobOutcome};
 
 /// What came out of a mission. Written as `summary.json`.
 #[derive(Debug, Clone, Serialize)]
@@ -32,6 +32,9 @@ pub struct Summary {
     pub bound: Vec<(String, Ratio)>,
     /// Relative residuals of the balances asserted every step (largest seen).
     pub balance: Balance,
+    /// What the defences of all jobs did and cost; `None` where no job has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub defences: Option<DefenceOutcome>,
     /// One outcome a job, without its series.
     pub jobs: Vec<JobOutcome>,
     /// What the models of this run leave out.

@@ -3,6 +3,7 @@
 //! The simulator grants operations and reports upsets; the payload answers with progress. A *modelled* payload is arithmetic
 //! ([`Modelled`]); a *real* one trains or serves an actual network and takes its place without the simulator knowing.
 
+use serde::{Deserialize, Serialize};
 use sunward_units::{Bits, Flops};
 
 /// A bit flipped where the hardware did not see it. Where it strikes is the payload's own draw, keyed by `draw`.
@@ -41,10 +42,56 @@ pub struct Loss {
     pub value: f64,
 }
 
+/// What an alarm of a payload's defences led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Remedy {
+    /// The step was computed again.
+    Recomputed,
+    /// The run went back to its verified checkpoint.
+    RolledBack {
+        /// Steps to be computed again, the alarmed one included.
+        steps: u64,
+    },
+    /// The step came out alike twice and was accepted: it is computed once more, and passes.
+    Accepted,
+    /// Nothing ended the alarm: the run began again from its first weights.
+    BegunAnew {
+        /// Steps to be computed again, the alarmed one included.
+        steps: u64,
+    },
+}
+
+impl Remedy {
+    /// Steps computed in vain.
+    #[must_use]
+    pub fn steps_lost(self) -> u64 {
+        match self {
+            Self::Recomputed | Self::Accepted => 1,
+            Self::RolledBack { steps } | Self::BegunAnew { steps } => steps,
+        }
+    }
+}
+
+/// A step that a defence did not let pass.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Incident {
+    /// Optimiser step, from 0.
+    pub step: u64,
+    /// The defence that alarmed.
+    pub guard: String,
+    /// What came of it.
+    pub remedy: Remedy,
+    /// Units, of this grant or earlier ones, that must be computed again.
+    pub units_lost: f64,
+    /// Upsets whose traces are undone with those units.
+    pub upsets_undone: u32,
+}
+
 /// What a payload made of a grant.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Progress {
-    /// Units completed by this call (may be a fraction).
+    /// Units paid for by this call (may be a fraction); `incidents` say which of them, or of earlier ones, do not stand.
     pub units: f64,
     /// Losses measured since the last call.
     pub losses: Vec<Loss>,
@@ -54,6 +101,8 @@ pub struct Progress {
     pub outputs: Vec<Output>,
     /// What results of whole units say, not later than the call that completes the unit.
     pub answers: Vec<Answer>,
+    /// What the payload's own defences did not let pass.
+    pub incidents: Vec<Incident>,
 }
 
 /// Why a payload cannot go on.

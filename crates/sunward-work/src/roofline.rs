@@ -68,6 +68,17 @@ impl UnitTime<f64> {
         (Ratio(compute), Ratio(memory))
     }
 
+    /// The same with every part `factor` times as long.
+    #[must_use]
+    pub fn stretched(self, factor: f64) -> Self {
+        Self {
+            compute_first: factor * self.compute_first,
+            memory_first: factor * self.memory_first,
+            compute_second: factor * self.compute_second,
+            memory_second: factor * self.memory_second,
+        }
+    }
+
     /// Time of one unit at boost clock.
     #[must_use]
     pub fn unbound(&self) -> Seconds {

@@ -8,7 +8,7 @@ use sunward_units::random::{Purpose, Stream};
 use super::{BitClass, CampaignError, Class, Outcome, Struck, check_tolerance, regions, require};
 use crate::gpt::config::{GptConfig, TrainConfig};
 use crate::gpt::data::{Corpus, Part};
-use crate::gpt::defended::{Answer, Defences, Defended, Lost};
+use crate::gpt::defended::{Defences, Defended, Lost};
 use crate::gpt::guards::{Alarm, Bytes, GuardConfig, LASTING};
 use crate::gpt::train::Trainer;
 use crate::gpt::watch::{Strike, Target};
@@ -211,7 +211,7 @@ impl TrainingCampaign {
         let incidents = &run.incidents()[before..];
         let alarm = incidents.first().map(|incident| incident.0).or(lost);
         outcome.guard = alarm.map(|alarm| alarm.guard().to_owned());
-        outcome.lost = incidents.iter().map(|(_, answer)| steps_lost(*answer)).sum();
+        outcome.lost = incidents.iter().map(|(_, remedy)| remedy.steps_lost()).sum();
         if lost.is_some() {
             return outcome;
         }
@@ -240,7 +240,9 @@ impl TrainingCampaign {
                 Ok(_) if self.is_twin(run) => return None,
                 Ok(_) => {}
                 Err(Lost::Alarm(alarm)) => return Some(alarm),
-                Err(Lost::Checkpoint(_)) => unreachable!("nothing strikes a checkpoint"),
+                Err(Lost::Checkpoint(_) | Lost::State | Lost::Always(_)) => {
+                    unreachable!("nothing strikes a checkpoint, and a campaign's run does not begin anew")
+                }
             }
         }
         None
@@ -251,14 +253,6 @@ impl TrainingCampaign {
         let since = run.trainer().iteration().checked_sub(self.config.steps);
         let twin = since.and_then(|since| self.twin.get(since as usize));
         twin.is_some_and(|twin| *twin == digests(run.trainer()))
-    }
-}
-
-/// Steps computed again because of an answer.
-fn steps_lost(answer: Answer) -> u64 {
-    match answer {
-        Answer::Recomputed | Answer::Accepted => 1,
-        Answer::RolledBack { steps } => steps,
     }
 }
 

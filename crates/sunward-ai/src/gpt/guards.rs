@@ -19,6 +19,8 @@
 //! **Source**: Chowdhery et al., "PaLM", arXiv:2204.02311, section 5.1 (loss spikes, restart from an earlier checkpoint); Huang and
 //! Abraham 1984 (checked products); Chen, Li and Pattabiraman, DSN 2021 (ranges).
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -174,6 +176,12 @@ impl Alarm {
         }
     }
 
+    /// Whether nothing but an upset can raise it.
+    #[must_use]
+    pub fn is_of_an_upset(&self) -> bool {
+        matches!(self, Self::Shard { .. } | Self::Redundancy { .. })
+    }
+
     /// Whether the data of a batch can raise it without any upset.
     #[must_use]
     pub fn may_be_data(&self) -> bool {
@@ -199,8 +207,8 @@ pub struct Guards {
     steps: u32,
     /// Largest magnitude so far at each boundary.
     largest: Vec<f32>,
-    /// A step whose statistics are not judged: they came out twice alike, so that they are the data's.
-    accepted: Option<u64>,
+    /// Steps whose statistics are not judged: they came out twice alike, so that they are the data's.
+    accepted: BTreeSet<u64>,
     /// Digests by region, empty before the first step.
     digests: Vec<Vec<u64>>,
 }
@@ -227,7 +235,14 @@ impl Guards {
     /// Guards that have seen nothing yet.
     #[must_use]
     pub fn new(config: GuardConfig) -> Self {
-        Self { config, means: (0.0, 0.0), steps: 0, largest: Vec::new(), accepted: None, digests: Vec::new() }
+        Self {
+            config,
+            means: (0.0, 0.0),
+            steps: 0,
+            largest: Vec::new(),
+            accepted: BTreeSet::new(),
+            digests: Vec::new(),
+        }
     }
 
     /// Which guards watch.
@@ -285,7 +300,14 @@ impl Guards {
 
     /// Judges the statistics of step `iteration` no more.
     pub(super) fn accept(&mut self, iteration: u64) {
-        self.accepted = Some(iteration);
+        self.accepted.insert(iteration);
+    }
+
+    /// The same guards, which judge no step that `others` have accepted: asked again after every roll-back, two such steps between
+    /// checkpoints would keep a run from ever passing the second.
+    pub(super) fn having_accepted(mut self, others: &Self) -> Self {
+        self.accepted.extend(&others.accepted);
+        self
     }
 
     /// Judges a step before the weights move.
@@ -297,7 +319,7 @@ impl Guards {
         if seen.excess > 1.0 || seen.excess.is_nan() {
             return Some(Alarm::Product { iteration, excess: seen.excess });
         }
-        if self.steps >= SETTLING && self.accepted != Some(iteration) {
+        if self.steps >= SETTLING && !self.accepted.contains(&iteration) {
             self.judge_statistics(report, seen)
         } else {
             None
@@ -376,7 +398,7 @@ impl Trainer {
         self.update(&report);
         guards.seal(self.buffers());
         guards.learn(&report, &seen);
-        observe(Phase::End, self.buffers_mut());
+        observe(Phase::End, self.memory());
         Ok(report)
     }
 }

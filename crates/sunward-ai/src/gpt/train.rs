@@ -396,7 +396,7 @@ impl Trainer {
     }
 
     /// What a step computes in.
-    fn memory(&mut self) -> &mut dyn Memory {
+    pub(super) fn memory(&mut self) -> &mut dyn Memory {
         match &mut self.engine {
             Some(engine) => engine.as_mut(),
             None => &mut self.buffers,

@@ -10,8 +10,8 @@ use super::{escaped, section};
 use crate::Assumption;
 use crate::plot::Timeline;
 use crate::text::{
-    LATENCY_HEADINGS, count, duration, energy, event_word, fine_tuned, grouped, latency_rows, money_rows, percent,
-    residual, shortened, state_word, temperature,
+    LATENCY_HEADINGS, count, defence_rows, duration, energy, event_word, fine_tuned, grouped, latency_rows, money_rows,
+    percent, residual, shortened, state_word, temperature,
 };
 
 /// Rows of a table on the page; the Parquet tables hold all.
@@ -125,6 +125,7 @@ pub(super) fn ledger(summary: &Summary) -> String {
         let share = part / power.available;
         if share.is_finite() { format!("{} ({})", energy(part), percent(Ratio(share))) } else { energy(part) }
     };
+    let defended = summary.defences.iter().map(|defences| pairs("Defences against upsets", &defence_rows(defences)));
     let tables = [
         pairs(
             "Energy (share of available)",
@@ -197,7 +198,8 @@ pub(super) fn ledger(summary: &Summary) -> String {
             ],
         ),
     ];
-    section("Balances and losses", &format!("<div class=\"grid\">\n{}</div>\n", tables.concat()))
+    let tables: String = tables.into_iter().chain(defended).collect();
+    section("Balances and losses", &format!("<div class=\"grid\">\n{tables}</div>\n"))
 }
 
 /// What was paid, what the time flown costs, and what for; nothing where no ledger is kept.
@@ -225,9 +227,9 @@ pub(super) fn money(summary: &Summary) -> String {
 /// What went wrong, and what came down as text.
 pub(super) fn incidents(record: &Record) -> String {
     use EventKind::{
-        Interrupt, LoadShed, MemoryError, PermanentFault, Rollback, Sample, SilentCorruption, ThermalShutdown,
+        Alarm, Interrupt, LoadShed, MemoryError, PermanentFault, Rollback, Sample, SilentCorruption, ThermalShutdown,
     };
-    let faults = [Interrupt, LoadShed, MemoryError, PermanentFault, Rollback, SilentCorruption, ThermalShutdown];
+    let faults = [Alarm, Interrupt, LoadShed, MemoryError, PermanentFault, Rollback, SilentCorruption, ThermalShutdown];
     let list = |title: &str, kinds: &[EventKind]| {
         let found: Vec<_> = record.events.iter().filter(|event| kinds.contains(&event.kind)).collect();
         if found.is_empty() {

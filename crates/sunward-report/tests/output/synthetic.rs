@@ -312,6 +312,7 @@ fn jobs(record: &Record) -> Vec<JobOutcome> {
             delays,
             proxy: (number == 0)
                 .then(|| "1 executed step of a 10 M parameter GPT stands for 40 steps of 1.3 B".to_owned()),
+            defences: None,
         }
     };
     vec![
@@ -431,6 +432,7 @@ pub(crate) fn summary(record: &Record) -> Summary {
             reboot_time: Seconds(1440.0),
         },
         money: None,
+        defences: None,
         bound: Bound::ALL.map(|bound| (bound.word().to_owned(), Ratio(share(bound)))).to_vec(),
         balance: Balance { energy: 3.1e-15, heat: 8.8e-13 },
         jobs: Vec::new(),

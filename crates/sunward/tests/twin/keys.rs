@@ -47,7 +47,10 @@ const ONE_VALUE: [&str; 5] = [
 ];
 
 /// Other values where the rule of [`other`] gives none that is allowed.
-const CHOSEN: [(&str, &str); 39] = [
+const CHOSEN: [(&str, &str); 42] = [
+    ("job[].executed.defences.gradient_norm", "2"),
+    ("job[].executed.defences.loss_spike", "0.3"),
+    ("job[].executed.defences.ranges", "2"),
     ("job[].executed.checkpoint", "other-network.safetensors"),
     ("job[].executed.from", "learn-pairs"),
     ("job[].executed.heads", "4"),

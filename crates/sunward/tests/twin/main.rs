@@ -3,6 +3,7 @@
 mod anchors;
 mod cli;
 mod defects;
+mod defences;
 mod determinism;
 mod fine_tuning;
 mod flight;
