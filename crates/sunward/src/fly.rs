@@ -42,7 +42,7 @@ pub(crate) struct Options {
     #[arg(long)]
     fresh: bool,
     /// What trains networks: this processor, with the same bytes on every machine; an NVIDIA GPU, in bf16 and with bytes of its own; or
-    /// the GPU where there is one. Adapters, and networks that answer, stay on the processor.
+    /// the GPU where there is one. Adapters, defended jobs, and networks that answer, stay on the processor.
     #[arg(long, value_enum, default_value_t = Trains::Cpu)]
     device: Trains,
     /// Threads; by default one a core. The record is the same for any number.
