@@ -33,6 +33,9 @@ pub(crate) struct JobRun {
     pub(crate) units_total: Option<f64>,
     /// Units that are on board and not computed.
     pub(crate) at_hand: f64,
+    /// Units of a batch, and those of the one at work: fewer where fewer were at hand when the last came.
+    batch: f64,
+    pub(crate) together: f64,
     pub(crate) input_on_board: bool,
     /// Units whose work stands: computed and not thrown away.
     pub(crate) units: f64,
@@ -63,6 +66,8 @@ impl JobRun {
             flop_per_unit: job.demand.work_per_unit().0,
             units_total: job.demand.units_total(),
             at_hand: job.demand.units_total().unwrap_or(0.0),
+            batch: job.demand.batch(),
+            together: job.demand.batch(),
             input_on_board: job.input.0 == 0.0,
             units: 0.0,
             saved_units: 0.0,
@@ -97,11 +102,20 @@ impl JobRun {
 
     /// Takes to hand what has come on board before a step that begins at `begin`.
     pub(crate) fn take_to_hand(&mut self, begin: Instant) {
-        let at_hand = &mut self.at_hand;
+        let mut landed = 0;
         self.landing.retain(|&(at, units)| {
-            *at_hand += if at <= begin { units as f64 } else { 0.0 };
+            landed += if at <= begin { units } else { 0 };
             at > begin
         });
+        self.hand(landed as f64);
+    }
+
+    /// Puts `units` to hand; they join those at work as far as the batch goes.
+    pub(crate) fn hand(&mut self, units: f64) {
+        if units > 0.0 {
+            self.at_hand += units;
+            self.together = self.at_hand.ceil().min(self.batch);
+        }
     }
 
     /// Units on board that wait to be computed.
@@ -170,7 +184,7 @@ impl JobRun {
         }
         let lost = units.min(self.units);
         self.units -= lost;
-        self.at_hand += lost;
+        self.hand(lost);
         if self.units < self.saved_units {
             (self.saved, self.saved_units) = (self.payload.checkpoint(), self.units);
         }
@@ -205,7 +219,7 @@ impl JobRun {
         };
         self.passage.undo(stands);
         let lost = self.units - stands;
-        self.at_hand += lost;
+        self.hand(lost);
         (self.units, self.since_save_s) = (stands, 0.0);
         Ok(Flops(lost * self.flop_per_unit))
     }
@@ -273,13 +287,18 @@ pub(crate) fn waiting(job: &Job) -> JobOutcome {
     }
 }
 
-/// Seconds a unit takes on `working` accelerators of a design, its defences included; `None` where they cannot run it.
+/// Seconds a unit of a full batch takes on `working` accelerators of a design, its defences included; `None` where they cannot run it.
 pub(crate) fn unit_time(job: &Job, design: u32, compute: &Compute, working: u32) -> Option<UnitTime<f64>> {
-    guarded_time(job, design, compute, working).map(|(times, _)| times)
+    guarded_time(job, design, compute, (working, job.demand.batch())).map(|(times, _)| times)
 }
 
-/// The same, and the share of it that the defences take.
-pub(crate) fn guarded_time(job: &Job, design: u32, compute: &Compute, working: u32) -> Option<(UnitTime<f64>, f64)> {
+/// The same of a batch of `together` units, and the share of it that the defences take.
+pub(crate) fn guarded_time(
+    job: &Job,
+    design: u32,
+    compute: &Compute,
+    (working, together): (u32, f64),
+) -> Option<(UnitTime<f64>, f64)> {
     let used = f64::from(accelerators(job, working));
     if job.memory() > compute.memory * used {
         return None;
@@ -290,7 +309,7 @@ pub(crate) fn guarded_time(job: &Job, design: u32, compute: &Compute, working: u
         utilisation: job.utilisation,
     };
     (used > 0.0).then(|| {
-        let alone = UnitTime::new(&job.demand.phases(), &machine);
+        let alone = UnitTime::new(&job.demand.phases(together), &machine);
         let overhead = job.overhead(alone.unbound(), machine.bandwidth).0;
         (alone.stretched(1.0 + overhead), overhead / (1.0 + overhead))
     })

@@ -9,7 +9,7 @@
 //! - *queue*: all the rest: on board for the accelerators (other jobs, eclipse, reboots and work done twice included), and in a link's
 //!   queue, its own transmission included, while a station serves the site.
 //!
-//! **Not modelled**: a batch that is not full is answered at the rate of a full one; requests that arrive during a step arrive at its
+//! **Not modelled**: waiting for a batch to end, as what comes while one is at work joins it; requests that arrive during a step arrive at its
 //! end, and what comes on board during a step can be computed from the next one on.
 
 use std::collections::VecDeque;

@@ -261,7 +261,10 @@ impl<'w> SiteRun<'w> {
             }
             let run = &mut self.jobs[slot];
             let job = &world.jobs[run.index as usize];
-            let Some((times, guarded)) = guarded_time(job, self.design_index, compute, self.working) else { continue };
+            let Some((times, guarded)) = guarded_time(job, self.design_index, compute, (self.working, run.together))
+            else {
+                continue;
+            };
             let share = (run.at_hand * times.unbound().0 / dt_s).min(left);
             let (of_compute, of_memory) = times.activity();
             let of_site = f64::from(accelerators(job, self.working));
@@ -354,7 +357,7 @@ impl<'w> SiteRun<'w> {
         if taken > 0 {
             run.passage.arrived(now, taken);
             run.passage.boarded(now, taken, Span(0));
-            run.at_hand += taken as f64;
+            run.hand(taken as f64);
         }
     }
 

@@ -206,7 +206,7 @@ mod tests {
     fn overhead(defences: Defences, job: &Training) -> f64 {
         let bandwidth = BitsPerSecond(16e12);
         let machine = Machine { peak: FlopsPerSecond(756e12), bandwidth, utilisation: Ratio(0.35) };
-        let of_token = UnitTime::new(&Demand::Training(job.clone()).phases(), &machine).unbound();
+        let of_token = UnitTime::new(&Demand::Training(job.clone()).phases(1.0), &machine).unbound();
         defences.cost(job, 10.0).overhead(of_token * job.tokens_per_step, bandwidth).0
     }
 

@@ -132,13 +132,13 @@ impl Demand {
         }
     }
 
-    /// Operations and memory traffic of one unit.
+    /// Operations and memory traffic of one unit, when `together` units are computed at once, at least 1 and at most [`Demand::batch`].
     ///
     /// Training reads and writes all state once a step. Serving reads its prompt at once (weights once a batch), then writes
     /// token by token, each of which reads the weights once a batch and its own cache of average length; `2 N` operations a
     /// token (Kaplan et al. 2020, table 1). An image's traffic is its raw size once.
     #[must_use]
-    pub fn phases(&self) -> [Phase; 2] {
+    pub fn phases(&self, together: f64) -> [Phase; 2] {
         match self {
             Self::Training(t) => {
                 let state = Bits(8.0 * TRAINING_BYTES_PER_PARAMETER * t.parameters);
@@ -149,10 +149,10 @@ impl Demand {
                 let per_token = Flops(2.0 * s.parameters);
                 let cache_mean = s.cache_per_token * (s.prompt_tokens + s.output_tokens / 2.0);
                 [
-                    Phase { work: per_token * s.prompt_tokens, traffic: weights / s.batch },
+                    Phase { work: per_token * s.prompt_tokens, traffic: weights / together },
                     Phase {
                         work: per_token * s.output_tokens,
-                        traffic: (weights / s.batch + cache_mean) * s.output_tokens,
+                        traffic: (weights / together + cache_mean) * s.output_tokens,
                     },
                 ]
             }
@@ -163,7 +163,7 @@ impl Demand {
     /// Operations of one unit.
     #[must_use]
     pub fn work_per_unit(&self) -> Flops {
-        self.phases().iter().map(|phase| phase.work).sum()
+        self.phases(1.0).iter().map(|phase| phase.work).sum()
     }
 
     /// All units of a job that ends, `None` for one that goes on while units arrive.
@@ -306,15 +306,13 @@ mod tests {
             requests_per_day: 1.0,
             prompt_tokens: 1.0,
             output_tokens: 100.0,
-            batch: 1.0,
+            batch: 16.0,
             cache_per_token: Bits::ZERO,
             origin: Origin::Ground,
         };
         let machine =
             Machine { peak: FlopsPerSecond(756e12), bandwidth: BitsPerSecond(16e12), utilisation: Ratio(0.5) };
-        let time = |batch| {
-            UnitTime::new(&Demand::Serving(Serving { batch, ..serving.clone() }).phases(), &machine).unbound().0
-        };
+        let time = |together| UnitTime::new(&Demand::Serving(serving.clone()).phases(together), &machine).unbound().0;
         assert!((time(1.0) - 101.0 * 0.007).abs() < 1e-9);
         assert!(time(16.0) < time(1.0) / 15.0, "a batch shares the weights");
     }

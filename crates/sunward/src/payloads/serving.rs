@@ -56,7 +56,7 @@ pub(super) fn payload(
 ) -> Result<ServingPayload, ServingError> {
     let (name, gemma) = model(job, network, folder)?;
     let &Answering { every, tokens, temperature, top_k, top_p, seed, .. } = network;
-    let (unit, [prompt, _]) = (job.demand.work_per_unit(), job.demand.phases());
+    let (unit, [prompt, _]) = (job.demand.work_per_unit(), job.demand.phases(1.0));
     let serve = Serve {
         name,
         unit,
