@@ -59,9 +59,9 @@ pub fn conversation(instructions: &str, turns: &[Turn]) -> Result<String, GemmaE
 
 /// How conversations are written: by the chat template that a folder bears, else as published for Gemma.
 ///
-/// A template is a program of the Jinja language (minijinja 2: no files, no Python methods). It is given `messages` with `role` (user
-/// or assistant) and `content`, `add_generation_prompt`, an empty `bos_token` (the tokenizer puts the token itself) and
-/// `raise_exception`; blocks on a line of their own leave no line, as in Hugging Face transformers. Instructions stand at the head of the
+/// A template is a program of the Jinja language (minijinja 2: no files) with Python's methods of text and lists. It is given
+/// `messages` with `role` (user or assistant) and `content`, `add_generation_prompt`, an empty `bos_token` (the tokenizer puts the
+/// token itself), `eos_token` and `raise_exception`; blocks on a line of their own leave no line, as in Hugging Face transformers. Instructions stand at the head of the
 /// first turn, since not every template takes a turn of the system.
 #[derive(Debug, Clone, Default)]
 pub struct Template {
@@ -70,20 +70,23 @@ pub struct Template {
 }
 
 impl Template {
-    /// That of the folder `dir`: chat_template.jinja, else `chat_template` of tokenizer_config.json, else the published form.
+    /// That of the folder `dir`: chat_template.jinja, else `chat_template` of chat_template.json, else that of tokenizer_config.json,
+    /// else the published form.
     ///
     /// # Errors
     /// A file that cannot be read, or a template that cannot write a conversation of one turn.
     pub fn load(dir: &Path) -> Result<Self, GemmaError> {
-        let (file, settings) = (dir.join("chat_template.jinja"), dir.join("tokenizer_config.json"));
-        let own = if file.exists() {
-            Some((file.display().to_string(), String::from_utf8_lossy(&read(&file)?).into_owned()))
-        } else if settings.exists() {
-            let name = settings.display().to_string();
-            chosen(&name, &read_json::<Json>(&settings)?["chat_template"])?.map(|text| (name, text))
-        } else {
-            None
-        };
+        let file = dir.join("chat_template.jinja");
+        let mut own = None;
+        if file.exists() {
+            own = Some((file.display().to_string(), String::from_utf8_lossy(&read(&file)?).into_owned()));
+        }
+        for settings in ["chat_template.json", "tokenizer_config.json"].map(|name| dir.join(name)) {
+            if own.is_none() && settings.exists() {
+                let name = settings.display().to_string();
+                own = chosen(&name, &read_json::<Json>(&settings)?["chat_template"])?.map(|text| (name, text));
+            }
+        }
         let template = Self { own };
         template.conversation("", &[Turn { role: Role::User, text: "?".to_owned() }])?;
         Ok(template)
@@ -101,12 +104,14 @@ impl Template {
         let mut jinja = Environment::new();
         jinja.set_trim_blocks(true);
         jinja.set_lstrip_blocks(true);
+        jinja.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         jinja.add_function("raise_exception", |reason: String| -> Result<String, minijinja::Error> {
             Err(minijinja::Error::new(ErrorKind::InvalidOperation, reason))
         });
         let messages: Vec<Value> =
             turns.iter().enumerate().map(|(number, turn)| message(number, instructions, turn)).collect();
-        let given = context! { messages => messages, add_generation_prompt => true, bos_token => "" };
+        let given =
+            context! { messages => messages, add_generation_prompt => true, bos_token => "", eos_token => "<eos>" };
         let rendered = jinja.render_str(text, given).map_err(refused)?;
         Ok(rendered.trim_start_matches("<bos>").to_owned())
     }
@@ -153,10 +158,15 @@ mod tests {
     fn templates_write_what_the_reference_writes() {
         let (copy, rendered) = (reference::Copy::of("gemma3", "template"), rendered());
         let text = rendered["template"].as_str().unwrap();
-        let folder = copy.path();
-        for file in ["tokenizer_config.json", "chat_template.jinja"] {
+        let (folder, mut before) = (copy.path(), Vec::new());
+        for file in ["tokenizer_config.json", "chat_template.json", "chat_template.jinja"] {
             let content =
                 if file.ends_with("json") { json!({"chat_template": text}).to_string() } else { text.to_owned() };
+            // What gives way to it must not be read.
+            before
+                .iter()
+                .for_each(|other| std::fs::write(folder.join(other), r#"{"chat_template": "{{ no }"}"#).unwrap());
+            before.push(file);
             std::fs::write(folder.join(file), content).unwrap();
             let template = Template::load(folder).unwrap();
             for case in rendered["cases"].as_array().unwrap() {
@@ -169,6 +179,16 @@ mod tests {
             let told = template.conversation("Be brief.", &turns).unwrap();
             assert_eq!(told, conversation("Be brief.", &turns).unwrap());
         }
+    }
+
+    /// Expected: Python's `str.strip` and `str.startswith`.
+    #[test]
+    fn templates_may_call_the_methods_of_python() {
+        let copy = reference::Copy::of("gemma3", "methods");
+        let text = "{{ bos_token }}{% for m in messages %}{{ m.content.strip() }}{% if m.role.startswith('us') %}!{% endif %}{{ eos_token }}{% endfor %}";
+        std::fs::write(copy.path().join("chat_template.jinja"), text).unwrap();
+        let template = Template::load(copy.path()).unwrap();
+        assert_eq!(template.conversation("", &[turn(Role::User, " Hi ")]).unwrap(), "Hi!<eos>");
     }
 
     #[test]
@@ -189,8 +209,8 @@ mod tests {
         let jinja = "chat_template.jinja";
         let broken = refused("broken", jinja, "{% for turn in messages %}");
         assert!(broken.starts_with("chat_template.jinja: the chat template cannot be used: syntax error"), "{broken}");
-        let python = refused("python", jinja, "{{ messages[0]['content'].strip() }}");
-        assert!(python.contains("chat_template.jinja") && python.contains("strip"), "{python}");
+        let unknown = refused("unknown", jinja, "{{ messages[0]['content'].swim() }}");
+        assert!(unknown.contains("chat_template.jinja") && unknown.contains("swim"), "{unknown}");
         let raised = refused("raised", jinja, "{{ raise_exception('no turns of users') }}");
         assert!(raised.contains("no turns of users"), "{raised}");
         let listed = json!({"chat_template": [{"name": "rag", "template": "x"}]}).to_string();
