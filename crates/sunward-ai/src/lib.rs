@@ -5,6 +5,7 @@ pub mod gemma;
 pub mod gpt;
 pub mod kernel;
 pub mod memo;
+mod merging;
 pub mod payload;
 pub mod serving;
 pub mod tensor_file;

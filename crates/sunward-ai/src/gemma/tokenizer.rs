@@ -11,13 +11,14 @@
 //! and Richardson, "SentencePiece", 2018 (the space mark, byte fallback); file format of Hugging Face tokenizers 0.23.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::error::{GemmaError, read_json};
+use crate::merging::{Merges, merged};
 
 pub(crate) const SPACE: char = '▁';
 /// Most rows by which an embedding may exceed the vocabulary: published ones are padded to multiples of at most 128.
@@ -89,7 +90,7 @@ pub struct Tokenizer {
     pieces: Vec<Piece>,
     vocabulary: HashMap<String, u32>,
     /// (left, right) to (order of the rule, what they become).
-    merges: HashMap<(u32, u32), (u32, u32)>,
+    merges: Merges,
     added: HashMap<String, u32>,
     /// Lengths of the added tokens by their first byte, longest first.
     added_lengths: Vec<Vec<usize>>,
@@ -220,20 +221,7 @@ impl Tokenizer {
 
     /// Appends the tokens of `text`, which has no added token in it.
     fn merge(&self, text: &str, tokens: &mut Vec<u32>) {
-        let mut symbols = Symbols::new(self.symbols(text));
-        for left in 0..symbols.ids.len() {
-            symbols.offer(&self.merges, left);
-        }
-        while let Some(Reverse((_, left, pair, sum))) = symbols.queue.pop() {
-            if symbols.pair(left) == Some(pair) {
-                symbols.join(left, sum);
-                if let Some(before) = symbols.before[left] {
-                    symbols.offer(&self.merges, before);
-                }
-                symbols.offer(&self.merges, left);
-            }
-        }
-        tokens.extend(symbols.ids.iter().flatten());
+        tokens.extend(merged(self.symbols(text), &self.merges));
     }
 
     /// One token a character, or one a byte for a character that the vocabulary lacks.
@@ -286,52 +274,6 @@ fn check_form(name: &str, file: &File) -> Result<(), GemmaError> {
     match file.added_tokens.iter().find(|token| token.normalized || token.lstrip || token.rstrip || token.single_word) {
         Some(token) => wrong("added token", "no normalized, lstrip, rstrip or single_word", format!("{token:?}")),
         None => Ok(()),
-    }
-}
-
-/// A pair that may be merged: (order of the rule, place of its left side, the pair, what it becomes).
-type Candidate = Reverse<(u32, usize, (u32, u32), u32)>;
-
-/// The symbols of a text while they are merged: a list linked both ways, and the pairs that have a rule.
-struct Symbols {
-    /// The symbol at each place; none where it was merged into an earlier one.
-    ids: Vec<Option<u32>>,
-    before: Vec<Option<usize>>,
-    after: Vec<usize>,
-    queue: BinaryHeap<Candidate>,
-}
-
-impl Symbols {
-    fn new(symbols: Vec<u32>) -> Self {
-        let count = symbols.len();
-        Self {
-            ids: symbols.into_iter().map(Some).collect(),
-            before: (0..count).map(|place| place.checked_sub(1)).collect(),
-            after: (1..=count).collect(),
-            queue: BinaryHeap::new(),
-        }
-    }
-
-    /// The symbols at `left` and after it.
-    fn pair(&self, left: usize) -> Option<(u32, u32)> {
-        Some((self.ids[left]?, (*self.ids.get(self.after[left])?)?))
-    }
-
-    fn offer(&mut self, merges: &HashMap<(u32, u32), (u32, u32)>, left: usize) {
-        let Some(pair) = self.pair(left) else { return };
-        if let Some((rank, sum)) = merges.get(&pair) {
-            self.queue.push(Reverse((*rank, left, pair, *sum)));
-        }
-    }
-
-    fn join(&mut self, left: usize, sum: u32) {
-        let right = self.after[left];
-        self.ids[left] = Some(sum);
-        self.ids[right] = None;
-        self.after[left] = self.after[right];
-        if let Some(before) = self.before.get_mut(self.after[right]) {
-            *before = Some(left);
-        }
     }
 }
 

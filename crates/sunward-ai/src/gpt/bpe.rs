@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use unicode_general_category::{GeneralCategory, get_general_category};
 
+use crate::merging::{Merges, merged};
+
 /// A vocabulary or list of merges that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BpeError {
@@ -149,12 +151,8 @@ impl BytePairs {
     /// The tokens of `text`.
     #[must_use]
     pub fn encode(&self, text: &str) -> Vec<u32> {
-        let ranks: BTreeMap<(u32, u32), (usize, u32)> = self
-            .merges
-            .iter()
-            .enumerate()
-            .map(|(rank, (left, right, merged))| ((*left, *right), (rank, *merged)))
-            .collect();
+        let ranks = (0..).zip(&self.merges).map(|(rank, (left, right, merged))| ((*left, *right), (rank, *merged)));
+        let ranks: Merges = ranks.collect();
         let mut known: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
         let mut tokens = Vec::new();
         for word in words(text) {
@@ -164,15 +162,8 @@ impl BytePairs {
     }
 
     /// Merges the best-ranked neighbours of a word until none is left.
-    fn encode_word(&self, word: &str, ranks: &BTreeMap<(u32, u32), (usize, u32)>) -> Vec<u32> {
-        let mut tokens: Vec<u32> = word.bytes().map(|byte| self.bytes[usize::from(byte)]).collect();
-        loop {
-            let pairs = tokens.windows(2).enumerate();
-            let best =
-                pairs.filter_map(|(at, pair)| ranks.get(&(pair[0], pair[1])).map(|(rank, merged)| (rank, at, *merged)));
-            let Some((_, at, merged)) = best.min() else { return tokens };
-            tokens.splice(at..at + 2, [merged]);
-        }
+    fn encode_word(&self, word: &str, ranks: &Merges) -> Vec<u32> {
+        merged(word.bytes().map(|byte| self.bytes[usize::from(byte)]).collect(), ranks)
     }
 
     /// The text of `tokens`; what is no text becomes U+FFFD.
