@@ -34,7 +34,7 @@ pub(crate) struct Options {
     /// Model all work: no network is trained and none answers on this machine. A week of one satellite then takes a fraction of a second.
     #[arg(long, conflicts_with_all = ["text", "device"])]
     modelled: bool,
-    /// Go on with an interrupted run from its last checkpoint; an error if there is none. Without it, steps already trained by the
+    /// Go on with an interrupted run from its last checkpoint; an error where no run was begun. Without it, steps already trained by the
     /// same program for the same mission are used too, so a repeated run takes no time.
     #[arg(long, conflicts_with_all = ["fresh", "modelled"])]
     resume: bool,
