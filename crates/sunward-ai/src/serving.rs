@@ -6,17 +6,23 @@
 //! stops an answer between two tokens, a reboot throws it away and loads the weights anew, an upset flips a bit of weights, cache or
 //! activations. An answer that ends of itself leaves the rest of its request's operations unused.
 //!
+//! Where defences are on, what they find is what [`defended`](crate::gemma::defended) finds, and the answer in hand is made again from
+//! weights loaded anew: the operations spent on it are lost.
+//!
 //! **Not modelled**: upsets in the code, the tokens and the logits; what strikes a modelled request's cache or activations.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sunward_units::Flops;
 use sunward_units::random::{Purpose, Stream};
-use sunward_work::payload::{Answer, Payload, PayloadError, Progress, Upset};
+use sunward_work::payload::{Answer, Incident, Payload, PayloadError, Progress, Remedy, Upset};
 
+use crate::gemma::defended::ServingGuards;
 use crate::gemma::{CacheRegion, Gemma, GemmaError, Role, Sampling, Session, Turn, WeightRegion};
 use crate::memo::{Lineage, Memo, Store};
+use crate::tensor_file::digest;
 
 /// Part of a request that is rounding; more than the twin's own, so that an answer is there when its request is counted as done.
 const ROUNDING: f64 = 2e-6;
@@ -52,6 +58,10 @@ pub struct Serve {
     pub sampling: Sampling,
     /// What is asked, in turn.
     pub prompts: Vec<String>,
+    /// What watches; `ranges` is not asked for, for want of answers known to be good.
+    pub guards: ServingGuards,
+    /// Tokens held back at most until the weights are verified.
+    pub hold: usize,
 }
 
 /// A bit that an upset strikes.
@@ -80,6 +90,27 @@ struct InHand {
     lineage: Lineage,
 }
 
+/// What the network made of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Drawn {
+    /// It.
+    Token(u32),
+    /// None: the answer has ended.
+    End,
+    /// Nothing that may be told: this defence alarmed.
+    Caught(String),
+}
+
+/// How far an answer has come.
+enum Reached {
+    /// Its next token is not due.
+    Pending,
+    /// It is whole.
+    Whole(Answer),
+    /// A defence alarmed, and it begins anew.
+    Caught(Incident),
+}
+
 /// Everything that decides what comes next.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct State {
@@ -98,6 +129,8 @@ struct Machine {
     gemma: Arc<Gemma>,
     flipped: Vec<Place>,
     session: Session,
+    /// Digests of keys and values after the last token.
+    sealed: [u64; 2],
     /// The answer's lineage up to which the session has come.
     computed: Option<Lineage>,
 }
@@ -116,8 +149,10 @@ pub struct ServingPayload {
     start: Lineage,
     state: State,
     machine: Machine,
-    /// The token that leads to a lineage; none ends the answer.
-    memo: Memo<Option<u32>>,
+    /// Digests of the weights as they were loaded; none where they are not watched.
+    shards: Vec<u64>,
+    /// What leads to a lineage.
+    memo: Memo<Drawn>,
     saved: usize,
     store: Arc<dyn Store>,
 }
@@ -162,15 +197,21 @@ impl ServingPayload {
             let found = prompts[index].len();
             return Err(ServeError::Prompt { number: index + 1, found, context: context - 1 });
         }
-        let described =
+        let mut described =
             format!("{:x} {:?} {} {:?}", gemma.network().digest(), serve.sampling, serve.tokens, gemma.endings());
+        if serve.guards != ServingGuards::default() {
+            described += &format!(" under {:?}, {} held back", serve.guards, serve.hold);
+        }
         let start = Lineage::start(&described, build);
-        let session = Session::new(gemma.network(), 1, longest.saturating_add(serve.tokens).min(context))?;
+        let length = longest.saturating_add(serve.tokens).min(context);
+        let session = Session::new(gemma.network(), copies(&serve.guards), length)?;
+        let shards = if serve.guards.weights { gemma.network().shard_digests() } else { Vec::new() };
         let memo = Memo::load(store.as_ref(), start);
         let gemma = Arc::new(gemma);
-        let machine = Machine { gemma: Arc::clone(&gemma), flipped: Vec::new(), session, computed: None };
+        let machine =
+            Machine { gemma: Arc::clone(&gemma), flipped: Vec::new(), session, sealed: [0; 2], computed: None };
         let state = State { units: 0.0, flipped: Vec::new(), lineage: start, answer: None };
-        Ok(Self { saved: memo.len(), gemma, serve, prompts, start, state, machine, memo, store })
+        Ok(Self { saved: memo.len(), gemma, serve, prompts, start, state, machine, shards, memo, store })
     }
 
     /// Number of the prompt that a request bears.
@@ -240,20 +281,23 @@ impl ServingPayload {
         self.state.answer.get_or_insert_with(fresh)
     }
 
-    /// Draws what is due of a request's answer when `units` requests are done; returns it when it is whole.
-    fn answer(&mut self, request: u64, units: f64) -> Result<Option<Answer>, PayloadError> {
+    /// Draws what is due of a request's answer when `units` requests are done.
+    fn answer(&mut self, request: u64, units: f64) -> Result<Reached, PayloadError> {
         self.begin(request);
         while let Some(answer) = &self.state.answer {
             let index = answer.tokens.len();
             if answer.ended || index == self.serve.tokens || self.due(request, index) > units + ROUNDING {
                 break;
             }
-            self.draw().map_err(|error| PayloadError::Failed(error.to_string()))?;
+            if let Some(guard) = self.draw().map_err(|error| PayloadError::Failed(error.to_string()))? {
+                let spent = self.due(request, index) - request as f64;
+                return Ok(Reached::Caught(self.drop_answer(request, guard, spent)));
+            }
         }
         if request as f64 + 1.0 > units + ROUNDING {
-            return Ok(None);
+            return Ok(Reached::Pending);
         }
-        let Some(done) = self.state.answer.take() else { return Ok(None) };
+        let Some(done) = self.state.answer.take() else { return Ok(Reached::Pending) };
         for (_, place) in done.struck.iter().filter(|(_, place)| place.stays()) {
             self.state.flipped.push(*place);
             self.state.lineage = self.state.lineage.mark(&place.bytes());
@@ -261,60 +305,104 @@ impl ServingPayload {
         self.save();
         let asked = self.serve.prompts[self.prompt_of(request)].trim();
         let said = self.gemma.tokenizer().decode(&done.tokens);
-        Ok(Some(Answer { unit: request, text: format!("request {request} asked: {asked}\nanswer: {}", said.trim()) }))
+        let text = format!("request {request} asked: {asked}\nanswer: {}", said.trim());
+        Ok(Reached::Whole(Answer { unit: request, text }))
     }
 
-    /// The next token of the answer in hand, remembered or computed.
-    fn draw(&mut self) -> Result<(), GemmaError> {
-        let Some(answer) = &self.state.answer else { return Ok(()) };
+    /// Throws away the answer in hand, on which `units_lost` were spent, and loads the weights anew.
+    fn drop_answer(&mut self, request: u64, guard: String, units_lost: f64) -> Incident {
+        let struck = self.state.answer.take().map_or(0, |answer| answer.struck.len());
+        let upsets_undone = (struck + self.state.flipped.len()) as u32;
+        self.state.flipped.clear();
+        self.state.lineage = self.start;
+        Incident { step: request, guard, remedy: Remedy::Recomputed, units_lost, upsets_undone }
+    }
+
+    /// The next token of the answer in hand, remembered or computed; the defence that does not let it pass, if one alarms.
+    fn draw(&mut self) -> Result<Option<String>, GemmaError> {
+        let Some(answer) = &self.state.answer else { return Ok(None) };
         let (request, index, next) = (answer.request, answer.tokens.len(), answer.lineage.mark(&[]));
-        let token = match self.memo.step(next) {
-            Some(token) => *token,
+        let drawn = match self.memo.step(next) {
+            Some(drawn) => drawn.clone(),
             None => {
-                let token = self.compute(request, index)?;
+                let drawn = self.compute(request, index)?;
                 self.machine.computed = Some(next);
-                self.memo.insert(next, token);
-                token
+                self.memo.insert(next, drawn.clone());
+                drawn
             }
         };
-        if let Some(answer) = &mut self.state.answer {
-            answer.lineage = next;
-            answer.tokens.extend(token);
-            answer.ended = token.is_none();
+        let Some(answer) = &mut self.state.answer else { return Ok(None) };
+        answer.lineage = next;
+        match drawn {
+            Drawn::Token(token) => answer.tokens.push(token),
+            Drawn::End => answer.ended = true,
+            Drawn::Caught(guard) => return Ok(Some(guard)),
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Token `index` of the answer in hand by the network; none where the network ends it or the context is full.
-    fn compute(&mut self, request: u64, index: usize) -> Result<Option<u32>, GemmaError> {
-        let Some(answer) = self.state.answer.clone() else { return Ok(None) };
+    fn compute(&mut self, request: u64, index: usize) -> Result<Drawn, GemmaError> {
+        let Some(answer) = self.state.answer.clone() else { return Ok(Drawn::End) };
+        let guards = self.serve.guards;
         let prompt = self.prompts[self.prompt_of(request)].clone();
         let passes = if self.follows(&answer) {
             index..index + 1
         } else {
             self.machine.load(&self.gemma, &self.state.flipped);
-            self.machine.session.clear(0);
+            (0..copies(&guards)).for_each(|copy| self.machine.session.clear(copy));
             0..index + 1
         };
         for pass in passes {
-            if self.machine.session.length(0) == self.machine.session.context() {
-                return Ok(None);
-            }
+            let ended = self.machine.session.length(0) == self.machine.session.context();
             for (_, place) in answer.struck.iter().filter(|(before, _)| *before == pass) {
                 self.machine.flip(*place);
             }
-            let network = self.machine.gemma.network();
-            let logits = match pass.checked_sub(1) {
-                None => self.machine.session.prefill(network, 0, &prompt)?,
-                Some(last) => self.machine.session.decode(network, &[(0, answer.tokens[last])])?,
-            };
-            if pass == index {
-                let sampling = Sampling { answer: request as u32, ..self.serve.sampling };
-                let token = sampling.choose(logits, index as u64);
-                return Ok((!self.gemma.ends(token)).then_some(token));
+            // An empty cache has no digest yet.
+            if guards.cache && pass > 0 && self.machine.session.cache().map(digest) != self.machine.sealed {
+                return Ok(Drawn::Caught("cache".to_owned()));
             }
+            if ended {
+                return Ok(self.let_go(Drawn::End, index));
+            }
+            let piece: &[u32] = match pass.checked_sub(1) {
+                None => &prompt,
+                Some(last) => &answer.tokens[last..pass],
+            };
+            let pieces: Vec<(usize, &[u32])> = (0..copies(&guards)).map(|copy| (copy, piece)).collect();
+            let network = self.machine.gemma.network();
+            let logits = self.machine.session.extend(network, &pieces)?;
+            let (first, second) = logits.split_at(network.config().vocabulary);
+            if pass == index {
+                if let Some(guard) = judge(&guards, first, second) {
+                    return Ok(Drawn::Caught(guard.to_owned()));
+                }
+                let sampling = Sampling { answer: request as u32, ..self.serve.sampling };
+                let token = sampling.choose(first, index as u64);
+                let drawn = if self.gemma.ends(token) { Drawn::End } else { Drawn::Token(token) };
+                self.seal();
+                return Ok(self.let_go(drawn, index));
+            }
+            self.seal();
         }
-        Ok(None)
+        Ok(Drawn::End)
+    }
+
+    /// Takes keys and values for right as they are.
+    fn seal(&mut self) {
+        if self.serve.guards.cache {
+            self.machine.sealed = self.machine.session.cache().map(digest);
+        }
+    }
+
+    /// What was drawn as token `index`, if it is not to be let go, or the weights it was made with are those that were loaded.
+    fn let_go(&self, drawn: Drawn, index: usize) -> Drawn {
+        let last = drawn == Drawn::End || index + 1 == self.serve.tokens;
+        let due = self.serve.guards.weights && (last || (index + 1).is_multiple_of(self.serve.hold));
+        if due && self.machine.gemma.network().shard_digests() != self.shards {
+            return Drawn::Caught("weights".to_owned());
+        }
+        drawn
     }
 
     /// Whether the session stands where the answer in hand does, but for what strikes before its next token.
@@ -330,6 +418,22 @@ impl ServingPayload {
             self.memo.save(self.store.as_ref(), self.start);
             self.saved = self.memo.len();
         }
+    }
+}
+
+/// Rows of each token.
+fn copies(guards: &ServingGuards) -> usize {
+    if guards.redundant { 2 } else { 1 }
+}
+
+/// The defence that does not let logits pass, computed once or twice.
+fn judge(guards: &ServingGuards, first: &[f32], second: &[f32]) -> Option<&'static str> {
+    if guards.finite && !first.iter().all(|logit| logit.is_finite()) {
+        Some("finite")
+    } else if guards.redundant && first.iter().zip(second).any(|(a, b)| a.to_bits() != b.to_bits()) {
+        Some("redundant")
+    } else {
+        None
     }
 }
 
@@ -372,25 +476,36 @@ impl Machine {
 impl Payload for ServingPayload {
     fn advance(&mut self, granted: Flops, upsets: &[Upset]) -> Result<Progress, PayloadError> {
         let (before, units) = (self.state.units, granted.0 / self.serve.unit.0);
-        let after = before + units;
+        let mut after = before + units;
         let moment = |upset: &Upset| before + units * Stream::new(upset.draw, 0, Purpose::Strike).uniform(0);
         let mut strikes: Vec<(f64, &Upset)> = upsets.iter().map(|upset| (moment(upset), upset)).collect();
         strikes.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut strikes = strikes.into_iter().peekable();
+        let mut strikes: VecDeque<(f64, &Upset)> = strikes.into();
         let mut progress = Progress { units, ..Progress::default() };
         let first = (before + ROUNDING) as u64;
         let mut request = first.next_multiple_of(self.serve.every);
         while (request as f64) < after {
-            while let Some((at, upset)) = strikes.next_if(|(at, _)| *at < request as f64 + 1.0) {
-                if at >= request as f64 {
-                    progress.answers.extend(self.answer(request, at)?);
+            let strike = strikes.pop_front_if(|(at, _)| *at < request as f64 + 1.0);
+            let until = strike.map_or(after, |(at, _)| at);
+            let reached = if until >= request as f64 { self.answer(request, until)? } else { Reached::Pending };
+            match reached {
+                Reached::Caught(incident) => {
+                    // What was spent on the answer is lost: all that follows comes so much earlier in the count of requests.
+                    strike.into_iter().for_each(|strike| strikes.push_front(strike));
+                    strikes.iter_mut().for_each(|(at, _)| *at -= incident.units_lost);
+                    after -= incident.units_lost;
+                    progress.incidents.push(incident);
+                    continue;
                 }
-                self.strike(upset, at);
+                Reached::Whole(answer) => progress.answers.push(answer),
+                Reached::Pending => {}
             }
-            progress.answers.extend(self.answer(request, after)?);
-            request += self.serve.every;
+            match strike {
+                Some((at, upset)) => self.strike(upset, at),
+                None => request += self.serve.every,
+            }
         }
-        strikes.for_each(|(at, upset)| self.strike(upset, at));
+        strikes.into_iter().for_each(|(at, upset)| self.strike(upset, at));
         self.state.units = after;
         Ok(progress)
     }
@@ -413,8 +528,10 @@ impl Payload for ServingPayload {
     fn proxy(&self) -> Option<String> {
         let Serve { name, every, tokens, simulated_tokens, .. } = &self.serve;
         let config = self.gemma.network().config();
+        let names: Vec<&str> = self.serve.guards.each().into_iter().map(|(name, _)| name).collect();
+        let under = if names.is_empty() { String::new() } else { format!(", defended by {}", names.join(", ")) };
         Some(format!(
-            "{name} ({} layers, {} wide, {:?} weights), answering for real; one executed request stands for {every} requests of the \
+            "{name} ({} layers, {} wide, {:?} weights), answering for real{under}; one executed request stands for {every} requests of the \
              simulated job, one executed token for {:.2} of its tokens",
             config.layers.len(),
             config.width,

@@ -12,9 +12,10 @@ use sunward_astro::time::{Instant, Span};
 use sunward_catalog::platform::Platform;
 use sunward_catalog::{Catalog, CatalogError, Chosen, Hall, Valued};
 use sunward_link::{LinkError, RadioLink, RadioLinkParameters};
-use sunward_units::{Bits, BitsPerSecond, Joules, Kelvin, Quantity, Radians, Ratio, Seconds, Watts, text_in};
-use sunward_work::defence::{Cost, Defences};
+use sunward_units::{Bits, Joules, Kelvin, Quantity, Radians, Ratio, Seconds, Watts, text_in};
+use sunward_work::defence::{Cost, Defences, ServingDefences};
 use sunward_work::demand::{Demand, Imagery, Origin, Serving, Training};
+use sunward_work::roofline::{Machine, UnitTime};
 
 use crate::fault::{Fault, FaultKind, Faults, nearest};
 use crate::form::{Given, Maybe};
@@ -974,23 +975,34 @@ impl Job {
         self.demand.memory() + self.defence_cost().map_or(Bits::ZERO, |cost| cost.memory)
     }
 
-    /// What its defences take of a machine; `None` where there are none.
+    /// What its defences hold and move; `None` where there are none.
     #[must_use]
     pub fn defence_cost(&self) -> Option<Cost> {
-        let executed = self.executed.as_ref().filter(|executed| executed.defences.any())?;
-        let Demand::Training(training) = &self.demand else { return None };
-        Some(executed.defences.cost(training, training.steps / executed.iterations as f64))
+        match (&self.demand, &self.executed, &self.answering) {
+            (Demand::Training(training), Some(executed), _) if executed.defences.any() => {
+                Some(executed.defences.cost(training, training.steps / executed.iterations as f64))
+            }
+            (Demand::Serving(serving), _, Some(answering)) if answering.defences.any() => {
+                Some(Cost { memory: answering.defences.memory(serving), ..Cost::default() })
+            }
+            _ => None,
+        }
     }
 
-    /// Share of its time that its defences take beside it, where a unit alone takes `unit` on memory of `bandwidth`.
+    /// Share of its time that its defences take beside it on `machine`, where one of so many units together alone takes `unit`.
     #[must_use]
-    pub fn overhead(&self, unit: Seconds, bandwidth: BitsPerSecond) -> Ratio {
-        let measured = self.executed.as_ref().and_then(|executed| executed.overhead);
-        let modelled = || match (&self.demand, self.defence_cost()) {
-            (Demand::Training(training), Some(cost)) => cost.overhead(unit * training.tokens_per_step, bandwidth),
+    pub fn overhead(&self, (unit, together): (Seconds, f64), machine: &Machine) -> Ratio {
+        match (&self.demand, &self.executed, &self.answering) {
+            (Demand::Training(training), Some(executed), _) => executed.overhead.unwrap_or_else(|| {
+                let step = unit * training.tokens_per_step;
+                self.defence_cost().map_or(Ratio::ZERO, |cost| cost.overhead(step, machine.bandwidth))
+            }),
+            (Demand::Serving(serving), _, Some(answering)) => answering.overhead.unwrap_or_else(|| {
+                let watched = UnitTime::new(&answering.defences.phases(serving, together), machine).unbound();
+                if answering.defences.any() { Ratio(watched / unit - 1.0) } else { Ratio::ZERO }
+            }),
             _ => Ratio::ZERO,
-        };
-        measured.unwrap_or_else(modelled)
+        }
     }
 }
 
@@ -1092,7 +1104,17 @@ fn network(executed: &keys::Executed, mission: &Mission) -> Option<world::Networ
 fn answering(work: &Work, seed: u64) -> Option<world::Answering> {
     let Work::Serving(serving) = work else { return None };
     let executed = serving.executed.as_ref()?;
+    let defences = executed.defences.as_ref();
+    let watch = |defences: &Given<keys::ServingDefences>| ServingDefences {
+        weights: *defences.weights,
+        cache: *defences.cache,
+        finite: *defences.finite,
+        redundant: *defences.redundant,
+        hold: *defences.hold,
+    };
     Some(world::Answering {
+        defences: defences.map(watch).unwrap_or_default(),
+        overhead: defences.and_then(|defences| Some(defences.overhead.as_ref()?.value)),
         model: executed.model.as_ref().map(|folder| folder.value.clone()),
         prompts: executed.prompts.as_ref().map(|file| file.value.clone()),
         every: *executed.every,

@@ -738,6 +738,27 @@ section! {
         top_p: Given<Ratio> in "0".."1" default "0.95",
         /// Seed of the draws.
         seed: Maybe<u64> in "0".."9223372036854775807" or "the mission's",
+        /// What watches the answers for upsets.
+        defences: Maybe<ServingDefences> or "nothing: upsets do what they do",
+    }
+}
+
+section! {
+    /// Defences of a job that is really answered. At an alarm the answer in hand is made again, from weights loaded anew; what was worked
+    /// on it is lost. What the defences cost in time follows from the memory that they read, and from a second computation.
+    pub struct ServingDefences {
+        /// Watch the weights by checksums before text is let go.
+        weights: Given<bool> default "false",
+        /// Watch keys and values by checksums from token to token.
+        cache: Given<bool> default "false",
+        /// Watch for logits that are no numbers.
+        finite: Given<bool> default "false",
+        /// Compute every token twice.
+        redundant: Given<bool> default "false",
+        /// Tokens held back at most until the weights are verified.
+        hold: Given<u64> in "1".."1000000" default "8",
+        /// Share of a request's time that the defences take beside it, as measured.
+        overhead: Maybe<Ratio> in "0".."100" or "what follows from what they read and compute",
     }
 }
 
@@ -856,6 +877,7 @@ items!(
     Executed,
     Defences,
     Answering,
+    ServingDefences,
     Override,
 );
 

@@ -222,6 +222,10 @@ fn check_job(job: &Given<Job>, sink: &mut Sink) {
     match &job.work {
         Work::Training(training) => check_training(training, sink),
         Work::Serving(serving) => {
+            if let Some(defences) = serving.executed.as_ref().and_then(|executed| executed.defences.as_ref()) {
+                let flags = [&defences.weights, &defences.cache, &defences.finite, &defences.redundant];
+                check_any(flags.into_iter().any(|flag| **flag), defences, "weights = true", sink);
+            }
             let bits = &serving.weight_bits;
             if sink.sound(bits) && !matches!(**bits, 8 | 16) {
                 sink.push(Fault::at(
@@ -259,13 +263,18 @@ fn check_training(training: &Training, sink: &mut Sink) {
     }
 }
 
-/// Some defence is on.
 fn check_defences(defences: &Given<Defences>, sink: &mut Sink) {
     let flags = [&defences.finite, &defences.shards, &defences.products, &defences.redundant];
     let limits = [&defences.loss_spike, &defences.gradient_norm, &defences.ranges];
-    if !flags.into_iter().any(|flag| **flag) && limits.into_iter().all(Option::is_none) {
-        let message = "no defence is on: nothing would ever alarm".to_owned();
-        let help = "switch one on, for example shards = true, or leave [job.executed.defences] out";
+    let on = flags.into_iter().any(|flag| **flag) || limits.into_iter().any(Option::is_some);
+    check_any(on, defences, "shards = true", sink);
+}
+
+/// Some defence is on.
+fn check_any<T>(on: bool, defences: &Given<T>, example: &str, sink: &mut Sink) {
+    if !on {
+        let message = "no defence is on: nothing would ever alarm";
+        let help = format!("switch one on, for example {example}, or leave [job.executed.defences] out");
         sink.push(Fault::at(defences, FaultKind::Conflict, message).with_help(help));
     }
 }

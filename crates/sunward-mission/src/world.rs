@@ -17,7 +17,7 @@ use sunward_units::{
     Radians, Ratio, Seconds, SquareMeters, Usd, UsdPerJoule, UsdPerKilogram, Watts, WattsPerKelvin,
     WattsPerSquareMeter,
 };
-use sunward_work::defence::Defences;
+use sunward_work::defence::{Defences, ServingDefences};
 use sunward_work::demand::Demand;
 
 use crate::keys::{CorpusKind, Pointing, RadiatorOrientation, WeightForm};
@@ -548,6 +548,10 @@ pub enum Text {
 /// A Gemma that really answers in step with a serving job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answering {
+    /// What watches it.
+    pub defences: ServingDefences,
+    /// Share of a request's time that the defences take, where it was measured.
+    pub overhead: Option<Ratio>,
     /// Folder of the model, relative to the mission file.
     pub model: Option<String>,
     /// File of prompts, relative to the mission file.

@@ -151,9 +151,9 @@ impl JobRun {
         } else if units > 0.0 {
             self.passage.worked(Work { from: before, to: self.units, begin, end });
         }
-        let (first, count) = (whole(before), whole(self.units) - whole(before));
         self.lose(progress.incidents.iter().map(|incident| incident.units_lost).sum());
-        Ok((progress, first, count))
+        let first = whole(before);
+        Ok((progress, first, whole(self.units).saturating_sub(first)))
     }
 
     /// Books what the defences did while the job was held for `held` seconds, of which they took the share `guarded`.
@@ -185,6 +185,7 @@ impl JobRun {
         let lost = units.min(self.units);
         self.units -= lost;
         self.hand(lost);
+        self.passage.undo(self.units);
         if self.units < self.saved_units {
             (self.saved, self.saved_units) = (self.payload.checkpoint(), self.units);
         }
@@ -310,7 +311,7 @@ pub(crate) fn guarded_time(
     };
     (used > 0.0).then(|| {
         let alone = UnitTime::new(&job.demand.phases(together), &machine);
-        let overhead = job.overhead(alone.unbound(), machine.bandwidth).0;
+        let overhead = job.overhead((alone.unbound(), together), &machine).0;
         (alone.stretched(1.0 + overhead), overhead / (1.0 + overhead))
     })
 }

@@ -435,13 +435,13 @@ pub struct JobOutcome {
     pub defences: Option<DefenceOutcome>,
 }
 
-/// What the defences of a job that is really trained did and cost.
+/// What the defences of a job that is really trained, or really answered, did and cost.
 ///
 /// An upset that is undone struck a step that was thrown away because a defence alarmed; one that is left struck a step that stands, or
 /// was undone by a reboot. Whether it did harm, the loss tells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct DefenceOutcome {
-    /// Steps that a defence did not let pass.
+    /// Steps and answers that a defence did not let pass.
     pub alarms: u32,
     /// Those computed again.
     pub recomputed: u32,

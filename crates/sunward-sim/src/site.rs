@@ -700,7 +700,7 @@ impl<'w> SiteRun<'w> {
         let lost = progress.incidents.iter().map(|incident| incident.units_lost).sum::<f64>();
         self.totals.work_lost += Flops(lost * run.flop_per_unit);
         for incident in &progress.incidents {
-            self.events.push(event(now, self.index, EventKind::Alarm, Some(index), told(incident)));
+            self.events.push(event(now, self.index, EventKind::Alarm, Some(index), told(incident, &job.demand)));
         }
         if saved {
             self.events.push(event(now, self.index, EventKind::Checkpoint, Some(index), String::new()));
@@ -926,7 +926,8 @@ fn held_by(flow: &Flow<f64>, too_hot: bool, busy: f64) -> Bound {
 }
 
 /// An alarm and what came of it, in words.
-fn told(incident: &Incident) -> String {
+fn told(incident: &Incident, demand: &Demand) -> String {
+    let at = if matches!(demand, Demand::Training(_)) { "step" } else { "request" };
     let remedy = match incident.remedy {
         Remedy::Recomputed => "computed again".to_owned(),
         Remedy::RolledBack { steps } => format!("rolled back {steps} steps"),
@@ -938,7 +939,7 @@ fn told(incident: &Incident) -> String {
         1 => ", 1 upset undone".to_owned(),
         upsets => format!(", {upsets} upsets undone"),
     };
-    format!("{} in step {}: {remedy}{upsets}", incident.guard, incident.step)
+    format!("{} in {at} {}: {remedy}{upsets}", incident.guard, incident.step)
 }
 
 fn event(time: Instant, site: u32, kind: EventKind, job: Option<u32>, detail: String) -> Event {

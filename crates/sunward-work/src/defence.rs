@@ -1,4 +1,6 @@
-//! What defences of a training job against upsets cost on the machine that runs it.
+//! What defences of a job against upsets cost on the machine that runs it.
+//!
+//! # Training
 //!
 //! Every defence reads memory beside what the step itself does, and a second computation takes the step's time again. With M bytes
 //! moved in a step, memory bandwidth B, a step's time t and r = 1 for the second computation, else 0, the step takes longer by
@@ -17,6 +19,18 @@
 //! | roll-back | 2 x 12 P a checkpoint: written, and read for its checksum |
 //! | finite, loss spike, gradient norm | nothing: the step has these numbers |
 //!
+//! # Serving
+//!
+//! A request is answered with more traffic and more work, and takes what its phases then take ([`roofline`](crate::roofline)). With W bits
+//! of weights, n tokens of the answer, b requests together, h tokens held back at most, and c bits of cache on average:
+//!
+//! | defence | a request |
+//! |---|---|
+//! | weights | n W / (h b): digests of all weights before text is let go, for all requests together |
+//! | cache | 2 n c: digests before and after each token |
+//! | redundant | twice the work, and n c for the second row's own cache; weights are read once for both |
+//! | finite | nothing |
+//!
 //! **Source**: the defences of sunward-ai, which read exactly this; Rajbhandari et al., "ZeRO", SC'20, section 3.1 (bytes a parameter;
 //! activations of 16 bits); Radford et al. 2019 (heads 64 wide).
 //!
@@ -26,7 +40,8 @@
 use serde::Serialize;
 use sunward_units::{Bits, BitsPerSecond, Ratio, Seconds};
 
-use crate::demand::{CHECKPOINT_BYTES_PER_PARAMETER, Training};
+use crate::demand::{CHECKPOINT_BYTES_PER_PARAMETER, Demand, Serving, Training};
+use crate::roofline::Phase;
 
 /// Which defences watch a training job; the default is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -114,6 +129,59 @@ impl Defences {
             memory: Bits(BYTE * memory),
             storage: Bits(BYTE * storage),
         }
+    }
+}
+
+/// Which defences watch a serving job; the default is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct ServingDefences {
+    /// Digests of the weights.
+    pub weights: bool,
+    /// Digests of keys and values.
+    pub cache: bool,
+    /// Logits that are no numbers.
+    pub finite: bool,
+    /// Every token computed twice.
+    pub redundant: bool,
+    /// Tokens held back at most until the weights are verified.
+    pub hold: u64,
+}
+
+impl ServingDefences {
+    /// Whether any is on.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.weights || self.cache || self.finite || self.redundant
+    }
+
+    /// Operations and memory traffic of one of `together` requests of `job` that they watch.
+    #[must_use]
+    pub fn phases(&self, job: &Serving, together: f64) -> [Phase; 2] {
+        let [mut prompt, mut answer] = Demand::Serving(job.clone()).phases(together);
+        let cache = job.cache_per_token * ((job.prompt_tokens + job.output_tokens / 2.0) * job.output_tokens);
+        if self.redundant {
+            (prompt.work, answer.work) = (prompt.work * 2.0, answer.work * 2.0);
+            answer.traffic += cache;
+        }
+        if self.cache {
+            answer.traffic += cache * if self.redundant { 4.0 } else { 2.0 };
+        }
+        if self.weights {
+            let weights = Bits(job.weight_bits * job.parameters);
+            answer.traffic += weights * (job.output_tokens / (self.hold as f64 * together));
+        }
+        [prompt, answer]
+    }
+
+    /// Device memory they hold beside the job: a second cache, and digests.
+    #[must_use]
+    pub fn memory(&self, job: &Serving) -> Bits {
+        let cache = job.cache_per_token * (job.batch * (job.prompt_tokens + job.output_tokens));
+        let digests = (job.weight_bits * job.parameters / (BYTE * SHARD_BYTES)).ceil();
+        let second = if self.redundant { cache } else { Bits::ZERO };
+        let of_weights = if self.weights { digests } else { 0.0 };
+        let of_caches = if self.cache { 2.0 * job.batch } else { 0.0 };
+        second + Bits(BYTE * WORD_BYTES * (of_weights + of_caches))
     }
 }
 
@@ -246,6 +314,38 @@ mod tests {
             overhead(Defences { shards: true, ..Defences::default() }, &Training { tokens_per_step, ..gpt2() })
         };
         assert!((at(1e6) / at(2e6) - 2.0).abs() < 1e-9);
+    }
+
+    /// Decoding is bound by reading the weights once a token for all requests: digests every h tokens add a share 1 / h of that.
+    #[test]
+    fn a_served_request_takes_what_its_watched_phases_take() {
+        let job = Serving {
+            parameters: 7e9,
+            weight_bits: 16.0,
+            requests_per_day: 1.0,
+            prompt_tokens: 100.0,
+            output_tokens: 300.0,
+            batch: 4.0,
+            cache_per_token: Bits(1e6),
+            origin: crate::demand::Origin::Ground,
+        };
+        let machine =
+            Machine { peak: FlopsPerSecond(756e12), bandwidth: BitsPerSecond(16e12), utilisation: Ratio(0.5) };
+        let time = |defences: ServingDefences| UnitTime::new(&defences.phases(&job, 4.0), &machine).unbound().0;
+        let none = ServingDefences { hold: 8, ..ServingDefences::default() };
+        let alone = UnitTime::new(&Demand::Serving(job.clone()).phases(4.0), &machine).unbound().0;
+        assert_eq!((time(none), none.any(), none.memory(&job)), (alone, false, Bits::ZERO));
+        assert_eq!(time(ServingDefences { finite: true, ..none }), alone);
+        let weights = time(ServingDefences { weights: true, ..none }) - alone;
+        assert!((weights - 300.0 / 8.0 * 7e9 * 2.0 / 2e12 / 4.0).abs() < 1e-12, "{weights}");
+        let cache = time(ServingDefences { cache: true, ..none }) - alone;
+        assert!((cache - 2.0 * 300.0 * 250.0 * 1e6 / 16e12).abs() < 1e-12, "{cache}");
+        // The prompt is bound by computing, the answer by memory: the second row adds its cache.
+        let twice = time(ServingDefences { redundant: true, ..none }) - alone;
+        let prompt_alone = f64::max(2.0 * 7e9 * 100.0 / 378e12, 7e9 * 2.0 / 2e12 / 4.0);
+        assert!((twice - (4.0 * 7e9 * 100.0 / 378e12 - prompt_alone) - cache / 2.0).abs() < 1e-12, "{twice}");
+        let held = ServingDefences { redundant: true, ..none }.memory(&job);
+        assert_eq!(held, Bits(1e6 * 4.0 * 400.0), "another cache");
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub struct Loss {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Remedy {
-    /// The step was computed again.
+    /// The step, or the answer so far, was computed again.
     Recomputed,
     /// The run went back to its verified checkpoint.
     RolledBack {
@@ -76,7 +76,7 @@ impl Remedy {
 /// A step that a defence did not let pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Incident {
-    /// Optimiser step, from 0.
+    /// Optimiser step, or request, from 0.
     pub step: u64,
     /// The defence that alarmed.
     pub guard: String,

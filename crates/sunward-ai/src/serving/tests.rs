@@ -21,7 +21,21 @@ fn serve(every: u64) -> Serve {
         tokens: TOKENS,
         sampling: Sampling { temperature: 1.0, top_k: 0, top_p: 1.0, seed: 3, answer: 0 },
         prompts: vec!["Who waits?".to_owned(), "What cools in shadow?".to_owned()],
+        guards: ServingGuards::default(),
+        hold: 4,
     }
+}
+
+/// Every defence of flights.
+const GUARDS: ServingGuards = ServingGuards { weights: true, cache: true, finite: true, ranges: None, redundant: true };
+
+fn defended_in(guards: ServingGuards, store: Arc<dyn Store>) -> ServingPayload {
+    let gemma = specimen::gemma(Weights::Int8).unwrap();
+    ServingPayload::new(gemma, Serve { guards, ..serve(1) }, store, 1).unwrap()
+}
+
+fn defended(guards: ServingGuards) -> ServingPayload {
+    defended_in(guards, Arc::new(Forgetful))
 }
 
 fn payload_in(every: u64, store: Arc<dyn Store>) -> ServingPayload {
@@ -197,4 +211,84 @@ fn a_proxy_says_what_stands_for_what() {
         "a small Gemma of random weights, which means nothing by what it says (4 layers, 64 wide, Int8 weights), answering for real; \
          one executed request stands for 50 requests of the simulated job, one executed token for 30.00 of its tokens"
     );
+}
+
+/// Answers under `guards`, the second request struck, until four are given; and what was caught.
+fn struck(payload: &mut ServingPayload, strikes: &[Upset]) -> (Vec<Answer>, Vec<Incident>, f64) {
+    let (mut told, mut caught, mut granted) = (Vec::new(), Vec::new(), 0.0);
+    for call in 0.. {
+        let progress = payload.advance(UNIT * 0.5, if call == 3 { strikes } else { &[] }).unwrap();
+        granted += progress.units;
+        told.extend(progress.answers);
+        caught.extend(progress.incidents);
+        if told.len() == 4 {
+            break;
+        }
+        assert!(call < 100, "it comes to no end");
+    }
+    (told, caught, granted)
+}
+
+#[test]
+fn a_defended_network_tells_what_one_that_nothing_struck_does() {
+    let clean = answers(&mut payload(1), 4.0, 1, &[]);
+    let mut by_guard: BTreeMap<String, u32> = BTreeMap::new();
+    for (number, memory_corrected) in (1..30).flat_map(|number| [(number, false), (number, true)]) {
+        let strikes = [upset(number, memory_corrected)];
+        let (told, caught, granted) = struck(&mut defended(GUARDS), &strikes);
+        assert_eq!(told, clean, "upset {number}");
+        let lost: f64 = caught.iter().map(|incident| incident.units_lost).sum();
+        assert!(
+            granted - lost < 4.5 + 1e-6 && granted - lost > 4.0 - 1e-6,
+            "upset {number}: what is lost is granted again"
+        );
+        for incident in caught {
+            assert_eq!((incident.step, incident.upsets_undone, incident.remedy), (1, 1, Remedy::Recomputed));
+            assert!(incident.units_lost > 0.2 && incident.units_lost <= 1.0, "{incident:?}");
+            *by_guard.entry(incident.guard).or_default() += 1;
+        }
+    }
+    assert_eq!(by_guard.keys().collect::<Vec<_>>(), ["cache", "redundant", "weights"], "{by_guard:?}");
+    assert!(by_guard.values().all(|count| *count > 5), "{by_guard:?}");
+}
+
+#[test]
+fn each_defence_of_answers_finds_what_it_is_for() {
+    let none = ServingGuards::default();
+    let catches = |guards: ServingGuards, place: Place| {
+        let mut payload = defended(guards);
+        answers(&mut payload, 0.5, 1, &[]);
+        let answer = payload.state.answer.as_mut().unwrap();
+        answer.struck.push((answer.tokens.len(), place));
+        answer.lineage = answer.lineage.mark(&place.bytes());
+        let caught = payload.advance(UNIT * 1.5, &[]).unwrap().incidents;
+        caught.into_iter().map(|incident| incident.guard).collect::<Vec<_>>()
+    };
+    let (weight, key) = (Place::Matrices(8 * 1000 + 7), Place::Keys(32 * 3 + 22));
+    // The top bit of an exponent, of the stream's first column.
+    let stream = Place::Activation(1, 30);
+    assert_eq!(catches(ServingGuards { weights: true, ..none }, weight), ["weights"]);
+    assert_eq!(catches(ServingGuards { cache: true, ..none }, key), ["cache"]);
+    assert_eq!(catches(ServingGuards { redundant: true, ..none }, stream), ["redundant"]);
+    assert_eq!(catches(ServingGuards { redundant: true, ..none }, weight), [""; 0], "both rows read the same weights");
+    for place in [weight, key, stream] {
+        assert_eq!(catches(none, place), [""; 0]);
+    }
+}
+
+#[test]
+fn defended_answers_are_remembered_and_cost_nothing_where_nothing_strikes() {
+    assert_eq!(answers(&mut defended(GUARDS), 0.07, 60, &[]), answers(&mut payload(1), 4.2, 1, &[]));
+    let shelf = Arc::new(Shelf::default());
+    for number in 1..12 {
+        let strikes = [upset(number, false), upset(number + 50, true)];
+        let fresh = struck(&mut defended(GUARDS), &strikes);
+        assert_eq!(struck(&mut defended_in(GUARDS, shelf.clone()), &strikes), fresh);
+        let mut again = defended_in(GUARDS, shelf.clone());
+        assert_eq!(struck(&mut again, &strikes), fresh, "upset {number}, from memory");
+    }
+    // Without defences the steps of a defended network are not these.
+    let strikes = [upset(3, false)];
+    let plain = struck(&mut payload(1), &strikes);
+    assert_eq!(struck(&mut payload_in(1, shelf), &strikes), plain);
 }

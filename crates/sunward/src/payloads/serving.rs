@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sunward_ai::gemma::defended::ServingGuards;
 use sunward_ai::gemma::{Gemma, GemmaError, Sampling, Weights, specimen};
 use sunward_ai::memo::Store;
 use sunward_ai::serving::{PROMPTS, Serve, ServeError, ServingPayload};
@@ -55,7 +56,7 @@ pub(super) fn payload(
     store: &Arc<dyn Store>,
 ) -> Result<ServingPayload, ServingError> {
     let (name, gemma) = model(job, network, folder)?;
-    let &Answering { every, tokens, temperature, top_k, top_p, seed, .. } = network;
+    let &Answering { every, tokens, temperature, top_k, top_p, seed, defences, .. } = network;
     let (unit, [prompt, _]) = (job.demand.work_per_unit(), job.demand.phases(1.0));
     let serve = Serve {
         name,
@@ -66,6 +67,14 @@ pub(super) fn payload(
         tokens,
         sampling: Sampling { temperature, top_k, top_p, seed, answer: 0 },
         prompts: prompts(job, network, folder)?,
+        guards: ServingGuards {
+            weights: defences.weights,
+            cache: defences.cache,
+            finite: defences.finite,
+            ranges: None,
+            redundant: defences.redundant,
+        },
+        hold: defences.hold as usize,
     };
     ServingPayload::new(gemma, serve, Arc::clone(store), build())
         .map_err(|source| ServingError::Serve { job: job.name.clone(), source: Box::new(source) })

@@ -10,7 +10,7 @@ use sunward_ai::memo::{Forgetful, Store};
 use sunward_sim::record::{Direction, Event, EventKind};
 
 use crate::cli::{json, run, said, text};
-use crate::flight::{flown, fresh_folder, happened, testdata, with, world};
+use crate::flight::{faults, flown, fresh_folder, happened, testdata, with, world};
 
 fn mission() -> String {
     fs::read_to_string(testdata("../../missions/serving.toml")).unwrap()
@@ -74,6 +74,68 @@ fn upsets_strike_the_network_that_answers() {
     let (calm, storm) = (words_of(&calm), words_of(&storm));
     let same = calm.iter().filter(|words| storm.contains(words)).count();
     assert!(same > 0 && same < calm.len(), "{same} of {} answers are as without upsets", calm.len());
+}
+
+/// What finds every flip that [`upsets_strike_the_network_that_answers`] lets pass.
+const DEFENCES: &str = "
+[job.executed.defences]
+weights = true
+cache = true
+finite = true
+redundant = true
+";
+
+#[test]
+fn defended_answers_are_those_of_a_network_that_nothing_strikes() {
+    let often = with(&mission(), "every = 100", "every = 20");
+    let calm = answered(&often);
+    let known: Vec<&str> = answers(&calm).into_iter().map(words).collect();
+    let bare = with(&often, "count = 1", "count = 1\nerror_correction = false");
+    let storm = |text: &str| answered(&format!("{text}\n[radiation]\nupset_multiplier = 60000\n"));
+    let undefended = storm(&bare);
+    assert!(answers(&undefended).into_iter().any(|event| !known.contains(&words(event))));
+    let defended = storm(&format!("{bare}{DEFENCES}"));
+    let told = answers(&defended);
+    assert!(told.len() > known.len() / 2, "{} answers of {}", told.len(), known.len());
+    for event in told {
+        assert!(known.contains(&words(event)), "{}", event.detail);
+    }
+    let job = &defended.record.jobs[0];
+    let caught = job.defences.unwrap();
+    assert!(caught.alarms > 3 && caught.recomputed == caught.alarms, "{caught:?}");
+    assert!(caught.upsets_undone > 3 && caught.work_lost.0 > 0.0, "{caught:?}");
+    let alarms: Vec<&Event> = defended.record.events.iter().filter(|event| event.kind == EventKind::Alarm).collect();
+    assert_eq!(alarms.len(), caught.alarms as usize);
+    assert!(alarms.iter().all(|event| event.detail.contains(" in request ")), "{}", alarms[0].detail);
+    assert!(job.proxy.as_ref().unwrap().contains("defended by weights, cache, finite, redundant"));
+    // Each request is delivered once, though some were worked on twice.
+    assert!(job.units_delivered <= job.units && job.delays.len() as f64 == job.units_delivered);
+    let parts = defended.record.jobs[0].delays.iter().map(|delay| delay.total());
+    assert!(parts.clone().all(|total| total.0 > 0) && parts.len() > 100);
+}
+
+#[test]
+fn defences_of_answers_cost_time_and_memory() {
+    let busy = |defences: &str| {
+        let outcome = flown(&format!("{}{defences}", mission()));
+        let job = &outcome.record.jobs[0];
+        (job.busy.0 / job.units, job.defences)
+    };
+    let (alone, none) = busy("");
+    assert!(none.is_none());
+    let (watched, told) = busy("[job.executed.defences]\nweights = true\nhold = 4\n");
+    // By hand: answers are bound by reading the weights for each token; digests every fourth token read them once more.
+    let told = told.unwrap();
+    let share = told.time / (told.busy - told.time);
+    assert!(share > 0.2 && share < 0.25, "{share}");
+    assert!((watched / alone / (1.0 + share) - 1.0).abs() < 0.05, "{watched} s, {alone} s");
+    let (_, measured) = busy("[job.executed.defences]\nweights = true\noverhead = 0.5\n");
+    let measured = measured.unwrap();
+    assert!((measured.time / measured.busy - 1.0 / 3.0).abs() < 1e-9);
+    let (_, twice) = busy("[job.executed.defences]\nredundant = true\n");
+    assert_eq!(twice.unwrap().memory.0, 8.0 * 106e3 * 8.0 * 500.0, "a second cache of 8 requests of 500 tokens");
+    let told = faults(&format!("{}[job.executed.defences]\nhold = 4\n", mission()));
+    assert!(told.contains("no defence is on") && told.contains("weights = true"), "{told}");
 }
 
 #[test]
