@@ -355,9 +355,8 @@ impl ServingPayload {
         };
         for pass in passes {
             let ended = self.machine.session.length(0) == self.machine.session.context();
-            for (_, place) in answer.struck.iter().filter(|(before, _)| *before == pass) {
-                self.machine.flip(*place);
-            }
+            let strikes = || answer.struck.iter().filter(|(before, _)| *before == pass).map(|(_, place)| *place);
+            strikes().filter(|place| !place.passes()).for_each(|place| self.machine.flip(place));
             // An empty cache has no digest yet.
             if guards.cache && pass > 0 && self.machine.session.cache().map(digest) != self.machine.sealed {
                 return Ok(Drawn::Caught("cache".to_owned()));
@@ -365,6 +364,8 @@ impl ServingPayload {
             if ended {
                 return Ok(self.let_go(Drawn::End, index));
             }
+            // Only now is there a pass for these to strike.
+            strikes().filter(|place| place.passes()).for_each(|place| self.machine.flip(place));
             let piece: &[u32] = match pass.checked_sub(1) {
                 None => &prompt,
                 Some(last) => &answer.tokens[last..pass],
@@ -441,6 +442,11 @@ impl Place {
     /// Whether it stays flipped until the weights are loaded anew.
     fn stays(self) -> bool {
         matches!(self, Self::Matrices(_) | Self::Scales(_) | Self::Norms(_))
+    }
+
+    /// Whether it is of what a pass computes, and gone with it.
+    fn passes(self) -> bool {
+        matches!(self, Self::Activation(..))
     }
 
     fn bytes(self) -> Vec<u8> {

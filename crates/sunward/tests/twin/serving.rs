@@ -102,8 +102,8 @@ fn defended_answers_are_those_of_a_network_that_nothing_strikes() {
     }
     let job = &defended.record.jobs[0];
     let caught = job.defences.unwrap();
-    assert!(caught.alarms > 3 && caught.recomputed == caught.alarms, "{caught:?}");
-    assert!(caught.upsets_undone > 3 && caught.work_lost.0 > 0.0, "{caught:?}");
+    assert!(caught.alarms > 0 && caught.recomputed == caught.alarms, "{caught:?}");
+    assert!(caught.upsets_undone >= caught.alarms && caught.work_lost.0 > 0.0, "{caught:?}");
     let alarms: Vec<&Event> = defended.record.events.iter().filter(|event| event.kind == EventKind::Alarm).collect();
     assert_eq!(alarms.len(), caught.alarms as usize);
     assert!(alarms.iter().all(|event| event.detail.contains(" in request ")), "{}", alarms[0].detail);
