@@ -11,12 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sunward_units::{Bits, Flops};
+use sunward_work::defence::Defences;
 use sunward_work::payload::{Incident, Loss, Output, Payload, PayloadError, Progress, Upset};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::gpt::adapters::{AdapterConfig, AdapterLayout};
 use crate::gpt::data::Part;
-use crate::gpt::defended::{Defences, Defended, Lost};
+use crate::gpt::defended::{Defended, Lost};
 use crate::gpt::engine::{Device, Engine, Memory};
 use crate::gpt::sample::Sampling;
 use crate::gpt::train::{Phase, Region, TrainError, Trainer};

@@ -13,7 +13,7 @@ use sunward_catalog::platform::Platform;
 use sunward_catalog::{Catalog, CatalogError, Chosen, Hall, Valued};
 use sunward_link::{LinkError, RadioLink, RadioLinkParameters};
 use sunward_units::{Bits, Joules, Kelvin, Quantity, Radians, Ratio, Seconds, Watts, text_in};
-use sunward_work::defence::{Cost, Defences, ServingDefences};
+use sunward_work::defence::{Cost, Defences, GuardConfig, ServingDefences};
 use sunward_work::demand::{Demand, Imagery, Origin, Serving, Training};
 use sunward_work::roofline::{Machine, UnitTime};
 
@@ -1065,7 +1065,7 @@ fn executed(work: &Work, mission: &Mission) -> Option<world::Executed> {
 
 fn switched(defences: &keys::Defences) -> Defences {
     let limit = |given: &Maybe<f64>| given.as_ref().map(|given| given.value);
-    Defences {
+    let guards = GuardConfig {
         finite: *defences.finite,
         loss_spike: limit(&defences.loss_spike),
         gradient_norm: limit(&defences.gradient_norm),
@@ -1073,8 +1073,8 @@ fn switched(defences: &keys::Defences) -> Defences {
         ranges: limit(&defences.ranges),
         products: *defences.products,
         redundant: *defences.redundant,
-        rollback: defences.rollback.as_ref().map(|every| every.value),
-    }
+    };
+    Defences { guards, rollback: defences.rollback.as_ref().map(|every| every.value) }
 }
 
 fn network(executed: &keys::Executed, mission: &Mission) -> Option<world::Network> {

@@ -37,30 +37,60 @@
 //! **Not modelled**: checks fused into the kernels whose results they check, which would read nothing twice, and their additions;
 //! reads that overlap with computing; smaller state where only adapters are trained. A measured share can take the model's place.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sunward_units::{Bits, BitsPerSecond, Ratio, Seconds};
 
 use crate::demand::{CHECKPOINT_BYTES_PER_PARAMETER, Demand, Serving, Training};
 use crate::roofline::Phase;
 
-/// Which defences watch a training job; the default is none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Defences {
-    /// Losses and norms that are no numbers.
+/// Which guards watch a training job; the default is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GuardConfig {
+    /// Watch for losses and norms that are no numbers.
     pub finite: bool,
     /// Largest rise of the loss over its running mean (nat).
     pub loss_spike: Option<f64>,
     /// Largest ratio of the gradient norm to its running mean.
     pub gradient_norm: Option<f64>,
-    /// Digests of the memory that lasts from step to step.
+    /// Watch the lasting memory.
     pub shards: bool,
     /// Largest ratio of an activation to the largest before at its place.
     pub ranges: Option<f64>,
-    /// Checked matrix products.
+    /// Check every matrix product.
     pub products: bool,
-    /// Every step computed twice.
+    /// Compute every step twice.
     pub redundant: bool,
-    /// Executed steps between verified checkpoints.
+}
+
+impl GuardConfig {
+    /// All guards but the second computation: a rise of 1 nat, ten times the norm, eight times the range.
+    #[must_use]
+    pub fn recommended() -> Self {
+        Self {
+            finite: true,
+            loss_spike: Some(1.0),
+            gradient_norm: Some(10.0),
+            shards: true,
+            ranges: Some(8.0),
+            products: true,
+            redundant: false,
+        }
+    }
+
+    /// All guards.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { redundant: true, ..Self::recommended() }
+    }
+}
+
+/// Defences of a training job: guards and what follows from their alarms; the default is nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Defences {
+    /// What watches.
+    pub guards: GuardConfig,
+    /// Executed steps between verified checkpoints; without it a run ends at an alarm, unless its memory is known to be intact.
     pub rollback: Option<u64>,
 }
 
@@ -91,6 +121,35 @@ const SHARD_BYTES: f64 = 262_144.0;
 const BYTE: f64 = 8.0;
 
 impl Defences {
+    /// The recommended guards, and a verified checkpoint every ten steps.
+    #[must_use]
+    pub fn recommended() -> Self {
+        Self { guards: GuardConfig::recommended(), rollback: Some(10) }
+    }
+
+    /// Each that is switched on, alone, by name.
+    #[must_use]
+    pub fn each(&self) -> Vec<(&'static str, Self)> {
+        let (guards, none) = (self.guards, GuardConfig::default());
+        let alone = |guards| Self { guards, rollback: None };
+        let mut each = Vec::new();
+        let mut add = |on: bool, name, defences| {
+            if on {
+                each.push((name, defences));
+            }
+        };
+        add(guards.finite, "finite", alone(GuardConfig { finite: true, ..none }));
+        add(guards.loss_spike.is_some(), "loss-spike", alone(GuardConfig { loss_spike: guards.loss_spike, ..none }));
+        let norm = GuardConfig { gradient_norm: guards.gradient_norm, ..none };
+        add(guards.gradient_norm.is_some(), "gradient-norm", alone(norm));
+        add(guards.shards, "shards", alone(GuardConfig { shards: true, ..none }));
+        add(guards.ranges.is_some(), "ranges", alone(GuardConfig { ranges: guards.ranges, ..none }));
+        add(guards.products, "products", alone(GuardConfig { products: true, ..none }));
+        add(guards.redundant, "redundant", alone(GuardConfig { redundant: true, ..none }));
+        add(self.rollback.is_some(), "rollback", Self { guards: none, rollback: self.rollback });
+        each
+    }
+
     /// Whether any is on.
     #[must_use]
     pub fn any(&self) -> bool {
@@ -100,22 +159,22 @@ impl Defences {
     /// What they take of a machine that runs `job`, of which one executed step stands for `stands_for` steps.
     #[must_use]
     pub fn cost(&self, job: &Training, stands_for: f64) -> Cost {
-        let sizes = Sizes::of(job);
+        let (guards, sizes) = (&self.guards, Sizes::of(job));
         let state = CHECKPOINT_BYTES_PER_PARAMETER * job.parameters;
         let (mut moved, mut memory, mut storage) = (0.0, 0.0, 0.0);
-        if self.ranges.is_some() {
+        if guards.ranges.is_some() {
             moved += sizes.watched();
             memory += WORD_BYTES * (job.layers + 2.0);
         }
-        if self.products {
+        if guards.products {
             moved += sizes.checked();
             memory += 2.0 * WORD_BYTES * sizes.edges();
         }
-        if self.redundant {
+        if guards.redundant {
             moved = 2.0 * moved + 2.0 * GRADIENT_BYTES * job.parameters;
             memory += WORD_BYTES * (GRADIENT_BYTES * job.parameters / SHARD_BYTES).ceil();
         }
-        if self.shards {
+        if guards.shards {
             moved += 2.0 * state;
             memory += WORD_BYTES * (state / SHARD_BYTES).ceil();
         }
@@ -125,7 +184,7 @@ impl Defences {
         }
         Cost {
             traffic: Bits(BYTE * moved),
-            repeats: f64::from(u8::from(self.redundant)),
+            repeats: f64::from(u8::from(guards.redundant)),
             memory: Bits(BYTE * memory),
             storage: Bits(BYTE * storage),
         }
@@ -258,16 +317,11 @@ mod tests {
     }
 
     fn all() -> Defences {
-        Defences {
-            finite: true,
-            loss_spike: Some(1.0),
-            gradient_norm: Some(10.0),
-            shards: true,
-            ranges: Some(8.0),
-            products: true,
-            redundant: true,
-            rollback: Some(10),
-        }
+        Defences { guards: GuardConfig::all(), ..Defences::recommended() }
+    }
+
+    fn only(guards: GuardConfig) -> Defences {
+        Defences { guards, rollback: None }
     }
 
     /// On an H100 PCIe (756 TFLOP/s, 2 TB/s) at 35 %.
@@ -282,27 +336,27 @@ mod tests {
     /// 264.6 TFLOP/s, 9.76 s.
     #[test]
     fn shards_cost_a_thousandth_of_a_large_step() {
-        let shards = overhead(Defences { shards: true, ..Defences::default() }, &gpt2());
+        let shards = overhead(only(GuardConfig { shards: true, ..GuardConfig::default() }), &gpt2());
         assert!((shards - 9.288e-3 / 9.7624).abs() < 1e-7, "{shards}");
     }
 
     #[test]
     fn each_defence_adds_its_part_and_what_reads_nothing_costs_nothing() {
-        let none = Defences::default();
+        let none = GuardConfig::default();
         let alone = [
-            Defences { shards: true, ..none },
-            Defences { ranges: Some(8.0), ..none },
-            Defences { products: true, ..none },
-            Defences { rollback: Some(10), ..none },
+            only(GuardConfig { shards: true, ..none }),
+            only(GuardConfig { ranges: Some(8.0), ..none }),
+            only(GuardConfig { products: true, ..none }),
+            Defences { guards: none, rollback: Some(10) },
         ];
         let job = gpt2();
         let parts: Vec<f64> = alone.iter().map(|defences| overhead(*defences, &job)).collect();
         assert!(parts.iter().all(|part| *part > 0.0), "{parts:?}");
-        let together = overhead(Defences { redundant: false, ..all() }, &job);
+        let together = overhead(Defences::recommended(), &job);
         assert!((together - parts.iter().sum::<f64>()).abs() < 1e-12);
-        let free = Defences { finite: true, loss_spike: Some(1.0), gradient_norm: Some(10.0), ..none };
-        assert_eq!((free.cost(&job, 1.0), free.any(), none.any()), (Cost::default(), true, false));
-        let twice = overhead(Defences { redundant: true, ..none }, &job);
+        let free = only(GuardConfig { finite: true, loss_spike: Some(1.0), gradient_norm: Some(10.0), ..none });
+        assert_eq!((free.cost(&job, 1.0), free.any(), only(none).any()), (Cost::default(), true, false));
+        let twice = overhead(only(GuardConfig { redundant: true, ..none }), &job);
         assert!(twice > 1.0 && twice < 1.001, "a second computation takes the step's time again: {twice}");
         assert!(overhead(all(), &job) > 1.0 + together + parts[1] + parts[2], "and is checked again");
     }
@@ -311,7 +365,10 @@ mod tests {
     #[test]
     fn shards_weigh_less_in_larger_steps() {
         let at = |tokens_per_step| {
-            overhead(Defences { shards: true, ..Defences::default() }, &Training { tokens_per_step, ..gpt2() })
+            overhead(
+                only(GuardConfig { shards: true, ..GuardConfig::default() }),
+                &Training { tokens_per_step, ..gpt2() },
+            )
         };
         assert!((at(1e6) / at(2e6) - 2.0).abs() < 1e-9);
     }

@@ -14,9 +14,7 @@ use sunward_ai::gpt::bpe::{BpeError, BytePairs, NamedText};
 use sunward_ai::gpt::checkpoint::{Checkpoint, CheckpointError};
 use sunward_ai::gpt::config::{GptConfig, TrainConfig};
 use sunward_ai::gpt::data::{Corpus, DataError, Style, Vocabulary};
-use sunward_ai::gpt::defended::Defences;
 use sunward_ai::gpt::engine::Device;
-use sunward_ai::gpt::guards::GuardConfig;
 use sunward_ai::gpt::train::{TrainError, Trainer};
 use sunward_ai::memo::Store;
 use sunward_ai::payload::{FineTuning, Handover, Origin, Proxy, TrainedNetwork, TrainingPayload};
@@ -209,7 +207,7 @@ impl Setup<'_> {
         };
         let trainer = Trainer::new(config, settings(self.world, job, executed), corpus).map_err(failed)?;
         let payload = TrainingPayload::new(trainer, proxy(job, executed), Arc::clone(self.store), build())
-            .defended(defences(executed));
+            .defended(executed.defences);
         match tuning {
             Some(tuning) => payload.fine_tuning(tuning).map_err(failed),
             None => Ok(payload),
@@ -323,20 +321,6 @@ fn settings(world: &World, job: &Job, executed: &Executed) -> TrainConfig {
         seed: xxh3_64_with_seed(job.name.as_bytes(), world.seed),
         ..defaults
     }
-}
-
-fn defences(executed: &Executed) -> Defences {
-    let &watch = &executed.defences;
-    let guards = GuardConfig {
-        finite: watch.finite,
-        loss_spike: watch.loss_spike,
-        gradient_norm: watch.gradient_norm,
-        shards: watch.shards,
-        ranges: watch.ranges,
-        products: watch.products,
-        redundant: watch.redundant,
-    };
-    Defences { guards, rollback: watch.rollback }
 }
 
 fn proxy(job: &Job, executed: &Executed) -> Proxy {

@@ -20,8 +20,9 @@ use sunward_ai::campaign::serving::ServingCampaign;
 use sunward_ai::campaign::training::TrainingCampaign;
 use sunward_ai::campaign::{CampaignConfig, CampaignError, Class, Counts, Outcome, check_tolerance, share_upper};
 use sunward_ai::gemma::defended::{ServingDefences, ServingGuards};
-use sunward_ai::gpt::defended::{Defences, Defended};
+use sunward_ai::gpt::defended::Defended;
 use sunward_ai::memo::Store;
+use sunward_work::defence::Defences;
 
 use crate::Failure;
 use crate::fly::unclaimed;

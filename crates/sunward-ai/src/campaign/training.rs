@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sunward_units::random::{Purpose, Stream};
+use sunward_work::defence::{Defences, GuardConfig};
 
 use super::{BitClass, CampaignError, Class, Outcome, Struck, check_tolerance, regions, require};
 use crate::gpt::config::{GptConfig, TrainConfig};
 use crate::gpt::data::{Corpus, Part};
-use crate::gpt::defended::{Defences, Defended, Lost};
-use crate::gpt::guards::{Alarm, Bytes, GuardConfig, LASTING};
+use crate::gpt::defended::{Defended, Lost};
+use crate::gpt::guards::{Alarm, Bytes, LASTING};
 use crate::gpt::train::Trainer;
 use crate::gpt::watch::{Strike, Target};
 use crate::tensor_file::digest;

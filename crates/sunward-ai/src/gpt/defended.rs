@@ -10,56 +10,15 @@
 //! **Source**: Chowdhery et al., "PaLM", arXiv:2204.02311, section 5.1 (restart from an earlier checkpoint).
 
 use serde::{Deserialize, Serialize};
+use sunward_work::defence::Defences;
 use sunward_work::payload::Remedy;
 use thiserror::Error;
 
 use super::checkpoint::CheckpointError;
 use super::engine::Memory;
-use super::guards::{Alarm, Bytes, GuardConfig, Guards};
+use super::guards::{Alarm, Bytes, Guards};
 use super::train::{Phase, StepReport, Trainer};
 use super::watch::Strike;
-
-/// Guards and what follows from their alarms; the default is nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Defences {
-    /// What watches.
-    pub guards: GuardConfig,
-    /// Steps between verified checkpoints; without it the run ends at an alarm, unless its memory is known to be intact.
-    pub rollback: Option<u64>,
-}
-
-impl Defences {
-    /// The recommended guards, and a verified checkpoint every ten steps.
-    #[must_use]
-    pub fn recommended() -> Self {
-        Self { guards: GuardConfig::recommended(), rollback: Some(10) }
-    }
-}
-
-impl Defences {
-    /// Each that is switched on, alone, by name.
-    #[must_use]
-    pub fn each(&self) -> Vec<(&'static str, Self)> {
-        let (guards, none) = (self.guards, GuardConfig::default());
-        let alone = |guards| Self { guards, rollback: None };
-        let mut each = Vec::new();
-        let mut add = |on: bool, name, defences| {
-            if on {
-                each.push((name, defences));
-            }
-        };
-        add(guards.finite, "finite", alone(GuardConfig { finite: true, ..none }));
-        add(guards.loss_spike.is_some(), "loss-spike", alone(GuardConfig { loss_spike: guards.loss_spike, ..none }));
-        let norm = GuardConfig { gradient_norm: guards.gradient_norm, ..none };
-        add(guards.gradient_norm.is_some(), "gradient-norm", alone(norm));
-        add(guards.shards, "shards", alone(GuardConfig { shards: true, ..none }));
-        add(guards.ranges.is_some(), "ranges", alone(GuardConfig { ranges: guards.ranges, ..none }));
-        add(guards.products, "products", alone(GuardConfig { products: true, ..none }));
-        add(guards.redundant, "redundant", alone(GuardConfig { redundant: true, ..none }));
-        add(self.rollback.is_some(), "rollback", Self { guards: none, rollback: self.rollback });
-        each
-    }
-}
 
 /// Why a run cannot go on.
 #[derive(Debug, Clone, PartialEq, Error)]

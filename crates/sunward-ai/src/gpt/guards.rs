@@ -23,54 +23,13 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use sunward_work::defence::GuardConfig;
 use thiserror::Error;
 
 use super::engine::Memory;
 use super::train::{Buffers, Phase, Region, StepReport, Trainer};
 use super::watch::{Seen, watched};
 use crate::tensor_file::digest;
-
-/// Which guards watch; the default is none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GuardConfig {
-    /// Watch for losses and norms that are no numbers.
-    pub finite: bool,
-    /// Largest rise of the loss over its running mean (nat).
-    pub loss_spike: Option<f64>,
-    /// Largest ratio of the gradient norm to its running mean.
-    pub gradient_norm: Option<f64>,
-    /// Watch the lasting memory.
-    pub shards: bool,
-    /// Largest ratio of an activation to the largest before at its place.
-    pub ranges: Option<f64>,
-    /// Check every matrix product.
-    pub products: bool,
-    /// Compute every step twice.
-    pub redundant: bool,
-}
-
-impl GuardConfig {
-    /// All guards but the second computation: a rise of 1 nat, ten times the norm, eight times the range.
-    #[must_use]
-    pub fn recommended() -> Self {
-        Self {
-            finite: true,
-            loss_spike: Some(1.0),
-            gradient_norm: Some(10.0),
-            shards: true,
-            ranges: Some(8.0),
-            products: true,
-            redundant: false,
-        }
-    }
-
-    /// All guards.
-    #[must_use]
-    pub fn all() -> Self {
-        Self { redundant: true, ..Self::recommended() }
-    }
-}
 
 /// What a guard saw.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]

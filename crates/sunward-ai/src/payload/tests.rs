@@ -6,8 +6,8 @@ use sunward_work::payload::Loss;
 use super::*;
 use crate::gpt::config::{GptConfig, TrainConfig};
 use crate::gpt::data::{Corpus, Style};
-use crate::gpt::guards::GuardConfig;
 use crate::memo::Forgetful;
+use sunward_work::defence::GuardConfig;
 
 const PROXY: Proxy = Proxy {
     job: Flops(1e15),

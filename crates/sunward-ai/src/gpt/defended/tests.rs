@@ -7,7 +7,7 @@ use crate::gpt::engine::Memory;
 use crate::gpt::train::{Phase, Region};
 use crate::gpt::watch::Place;
 use sunward_units::Seconds;
-use sunward_work::defence;
+use sunward_work::defence::{Defences, GuardConfig};
 use sunward_work::demand::Training;
 
 fn trainer() -> Trainer {
@@ -227,17 +227,16 @@ fn the_twin_counts_what_the_guards_read() {
         sample: None,
     };
     let moved = |guards| Defended::new(trainer.clone(), Defences { guards, rollback: None }).bytes().moved as f64;
-    let counted = |on: defence::Defences| on.cost(&job, 1.0).traffic.0 / 8.0;
-    let (none, off) = (GuardConfig::default(), defence::Defences::default());
-    let shards = counted(defence::Defences { shards: true, ..off });
+    let counted = |guards| Defences { guards, rollback: None }.cost(&job, 1.0).traffic.0 / 8.0;
+    let none = GuardConfig::default();
+    let shards = counted(GuardConfig { shards: true, ..none });
     assert_eq!(shards, moved(GuardConfig { shards: true, ..none }));
     // The twin takes what the blocks' matrices do not hold for the table of tokens: here also positions and gains.
     let beside = job.parameters - 12.0 * job.layers * job.width * job.width - 40.0 * job.width;
-    let ranges =
-        counted(defence::Defences { ranges: Some(8.0), ..off }) - 2.0 * job.tokens_per_step * beside / job.width;
+    let ranges = counted(GuardConfig { ranges: Some(8.0), ..none }) - 2.0 * job.tokens_per_step * beside / job.width;
     assert!((2.0 * ranges - moved(GuardConfig { ranges: Some(8.0), ..none })).abs() < 1.0, "{ranges}");
     let every = |rollback| Defended::new(trainer.clone(), Defences { guards: none, rollback }).bytes();
-    let counted = defence::Defences { rollback: Some(10), ..off }.cost(&job, 1.0);
+    let counted = Defences { guards: none, rollback: Some(10) }.cost(&job, 1.0);
     let held = every(Some(10)).held as f64;
     assert!((counted.storage.0 / 8.0 / held - 1.0).abs() < 0.05, "{held}: but for the names of its tensors");
 }
