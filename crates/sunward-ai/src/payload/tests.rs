@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use sunward_work::defence::GuardConfig;
 use sunward_work::payload::Loss;
 
 use super::*;
 use crate::gpt::config::{GptConfig, TrainConfig};
 use crate::gpt::data::{Corpus, Style};
 use crate::memo::Forgetful;
-use sunward_work::defence::GuardConfig;
 
 const PROXY: Proxy = Proxy {
     job: Flops(1e15),
