@@ -109,6 +109,15 @@ pub struct FineTuning {
     pub adapters: Option<AdapterConfig>,
 }
 
+/// What computes a run and what watches it.
+#[derive(Debug, Clone, Default)]
+pub struct Manner {
+    /// Defences against upsets.
+    pub defences: Defences,
+    /// A device in place of this processor, which yet trains adapters and what is defended.
+    pub device: Option<Arc<dyn Device>>,
+}
+
 /// A [`Trainer`] as the twin's payload.
 ///
 /// Its state is a number of computed steps and the upsets that struck them; the buffers follow only when a step is not remembered.
@@ -161,40 +170,19 @@ const SAMPLE_TEMPERATURE: f64 = 0.8;
 const SAMPLE_TOP_K: usize = 200;
 
 impl TrainingPayload {
-    /// A payload that makes `trainer`, which has made no step, follow a simulated job. Steps are remembered in `store`; `build` tells
-    /// programs that might compute them differently apart.
+    /// A payload that makes `trainer`, which has made no step, follow a simulated job in this `manner`. Steps are remembered in `store`;
+    /// `build` tells programs that might compute them differently apart.
     #[must_use]
-    pub fn new(trainer: Trainer, proxy: Proxy, store: Arc<dyn Store>, build: u64) -> Self {
-        let start = Lineage::start(&described(&trainer, &proxy, None), build);
+    pub fn new(trainer: Trainer, proxy: Proxy, manner: Manner, store: Arc<dyn Store>, build: u64) -> Self {
+        let Manner { defences, device } = manner;
+        let device = device.filter(|_| !defences.any());
+        let start = Lineage::start(&described(&trainer, &proxy, defences, device.as_deref()), build);
         let memo = Memo::load(store.as_ref(), start);
         let state =
             State { banked: 0.0, steps: 0, computed: 0, lineage: start, struck: Vec::new(), standing: Vec::new() };
-        let (device, tuning, leaves) = (None, None, None);
-        let (run, pending) = (Defended::new(trainer, Defences::default()), Vec::new());
+        let (run, pending) = (Defended::new(trainer, defences).persistent(), Vec::new());
+        let (tuning, leaves) = (None, None);
         Self { run, computed: start, proxy, start, state, pending, memo, store, build, device, tuning, leaves }
-    }
-
-    /// The same run computed by `device`, but for adapters and under defences, which this processor trains.
-    #[must_use]
-    pub fn on(mut self, device: Arc<dyn Device>) -> Self {
-        let adapters = self.tuning.as_ref().is_some_and(|tuning| tuning.adapters.is_some());
-        if adapters || self.run.defences() != Defences::default() {
-            return self;
-        }
-        self.device = Some(device);
-        self.start_at(Lineage::start(&self.described(), self.build));
-        self
-    }
-
-    /// The same run under `defences`, computed by this processor if there are any.
-    #[must_use]
-    pub fn defended(mut self, defences: Defences) -> Self {
-        if defences != Defences::default() {
-            self.device = None;
-            self.run = Defended::new(self.run.trainer().clone(), defences).persistent();
-            self.start_at(Lineage::start(&self.described(), self.build));
-        }
-        self
     }
 
     /// Has the trainer computed by the device, if there is one.
@@ -218,23 +206,11 @@ impl TrainingPayload {
             let trainer = tuned(self.setup(), network, tuning.adapters)?;
             self.replace(trainer);
         }
+        if tuning.adapters.is_some() {
+            self.device = None;
+        }
         self.tuning = Some(tuning);
         Ok(self)
-    }
-
-    /// What decides the run, but for where its weights come from.
-    fn described(&self) -> String {
-        let plain = described(self.setup(), &self.proxy, self.device.as_deref());
-        match self.run.defences() {
-            none if none == Defences::default() => plain,
-            defences => format!("{plain} under {defences:?}"),
-        }
-    }
-
-    /// Begins at `start`, with what is remembered from there on.
-    fn start_at(&mut self, start: Lineage) {
-        self.memo = Memo::load(self.store.as_ref(), start);
-        (self.start, self.computed, self.state.lineage) = (start, start, start);
     }
 
     /// The same run, which leaves its network at `handover` when the job called `name` is done.
@@ -248,12 +224,18 @@ impl TrainingPayload {
     fn begin(&mut self) -> Result<(), PayloadError> {
         let Some(tuning) = &self.tuning else { return Ok(()) };
         let network = tuning.from.network()?;
-        let described = format!("{} from {:x} {:?}", self.described(), xxh3_64(&network.bytes), tuning.adapters);
+        let described = format!(
+            "{} from {:x} {:?}",
+            described(self.setup(), &self.proxy, self.run.defences(), self.device.as_deref()),
+            xxh3_64(&network.bytes),
+            tuning.adapters
+        );
         let start = Lineage::start(&described, self.build);
         if self.start != start {
             let trainer = tuned(self.setup(), &network, tuning.adapters).map_err(failed)?;
             self.replace(trainer);
-            self.start_at(start);
+            self.memo = Memo::load(self.store.as_ref(), start);
+            (self.start, self.computed, self.state.lineage) = (start, start, start);
         }
         // A run that began anew has a past.
         if self.state.computed == 0 {
@@ -479,10 +461,11 @@ impl TrainingPayload {
 }
 
 /// What decides a run, but for where its weights come from.
-fn described(trainer: &Trainer, proxy: &Proxy, device: Option<&dyn Device>) -> String {
+fn described(trainer: &Trainer, proxy: &Proxy, defences: Defences, device: Option<&dyn Device>) -> String {
     let device = device.map_or_else(String::new, |device| format!(" on {}", device.name()));
+    let under = if defences.any() { format!(" under {defences:?}") } else { String::new() };
     format!(
-        "{:?} {:?} {:x} every {} over {} batches, {} tokens{device}",
+        "{:?} {:?} {:x} every {} over {} batches, {} tokens{device}{under}",
         trainer.config(),
         trainer.settings(),
         trainer.corpus().digest(),

@@ -13,7 +13,7 @@ use sunward_ai::gpt::engine::Device;
 use sunward_ai::gpt::sample::Sampling;
 use sunward_ai::gpt::train::{Phase, Region, Trainer};
 use sunward_ai::memo::Forgetful;
-use sunward_ai::payload::{Proxy, TrainingPayload};
+use sunward_ai::payload::{Manner, Proxy, TrainingPayload};
 use sunward_cuda::{Cuda, Precision};
 use sunward_units::Flops;
 use sunward_work::payload::{Payload, Upset};
@@ -178,8 +178,8 @@ const PROXY: Proxy = Proxy {
 
 /// A run of 6 steps in step with a simulated job, struck in the third, thrown back from the fourth to the second, then to its end.
 fn flown(device: Option<Arc<dyn Device>>) -> (Vec<f64>, String) {
-    let payload = TrainingPayload::new(trainer(), PROXY, Arc::new(Forgetful), 1);
-    let mut payload = device.map_or_else(|| payload.clone(), |device| payload.clone().on(device));
+    let manner = Manner { device, ..Manner::default() };
+    let mut payload = TrainingPayload::new(trainer(), PROXY, manner, Arc::new(Forgetful), 1);
     let mut losses = Vec::new();
     let mut advance = |payload: &mut TrainingPayload, steps: f64, upsets: &[Upset]| {
         let progress = payload.advance(Flops(steps), upsets).unwrap();
@@ -213,8 +213,8 @@ fn a_job_is_flown_on_the_device_as_on_the_processor() {
 #[test]
 fn a_device_that_breaks_ends_the_job_with_the_reason() {
     with_device("a_device_that_breaks_ends_the_job_with_the_reason", || {
-        let payload = TrainingPayload::new(trainer(), PROXY, Arc::new(Forgetful), 1);
-        let mut payload = payload.on(Arc::new(Cuda::open(Precision::Bf16).unwrap()));
+        let manner = Manner { device: Some(Arc::new(Cuda::open(Precision::Bf16).unwrap())), ..Manner::default() };
+        let mut payload = TrainingPayload::new(trainer(), PROXY, manner, Arc::new(Forgetful), 1);
         payload.advance(Flops(1.0), &[]).unwrap();
         let folder = std::env::var("LD_LIBRARY_PATH").unwrap();
         std::fs::write(Path::new(&folder).join("broken"), "").unwrap();

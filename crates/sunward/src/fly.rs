@@ -148,12 +148,9 @@ fn payloads(options: &Options, world: &World, kept: Option<&Path>) -> Result<Pay
     let folder = Arc::new(FolderStore::new(kept.to_owned()));
     let store: Arc<dyn Store> = Arc::clone(&folder) as Arc<dyn Store>;
     let mission_folder = options.mission.parent().unwrap_or(Path::new("."));
+    let device = options.device.device(options.quiet)?;
     let payloads =
-        Payloads::of_world(world, mission_folder, options.text.as_deref(), &store).map_err(Failure::input)?;
-    let payloads = match options.device.device(options.quiet)? {
-        Some(device) => payloads.on(&device),
-        None => payloads,
-    };
+        Payloads::of_world(world, mission_folder, options.text.as_deref(), &store, device).map_err(Failure::input)?;
     if options.resume && payloads.any() && folder.loaded() == 0 && !options.quiet {
         eprintln!(
             "{} holds no whole checkpoint of this mission, text and program: all is trained anew",

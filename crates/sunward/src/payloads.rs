@@ -17,7 +17,7 @@ use sunward_ai::gpt::data::{Corpus, DataError, Style, Vocabulary};
 use sunward_ai::gpt::engine::Device;
 use sunward_ai::gpt::train::{TrainError, Trainer};
 use sunward_ai::memo::Store;
-use sunward_ai::payload::{FineTuning, Handover, Origin, Proxy, TrainedNetwork, TrainingPayload};
+use sunward_ai::payload::{FineTuning, Handover, Manner, Origin, Proxy, TrainedNetwork, TrainingPayload};
 use sunward_ai::serving::ServingPayload;
 use sunward_mission::keys::CorpusKind;
 use sunward_mission::world::{Executed, Job, Network, Sizes, Text, Trained, World};
@@ -120,12 +120,14 @@ pub struct Payloads {
     serving: BTreeMap<u32, ServingPayload>,
 }
 
-/// What a job is set up from: the folder of the mission, a text to train on instead of the mission's, and the store of steps.
+/// What a job is set up from: the folder of the mission, a text to train on instead of the mission's, the store of steps, and
+/// what trains in place of this processor.
 struct Setup<'a> {
     world: &'a World,
     folder: &'a Path,
     text: Option<&'a Path>,
     store: &'a Arc<dyn Store>,
+    device: Option<Arc<dyn Device>>,
 }
 
 /// What decides the tokens and sizes of a network, and where its first weights come from if it is a trained one.
@@ -137,7 +139,7 @@ struct Beginning {
 
 impl Payloads {
     /// Sets up every executed job of a world. Files are read from `folder`, the mission's; new networks are trained on `text` where it
-    /// is given; executed steps are remembered in `store`.
+    /// is given, by `device` where there is one; executed steps are remembered in `store`.
     ///
     /// # Errors
     /// A text that cannot be read or does not fit its network; a network that cannot be continued from or served.
@@ -146,8 +148,9 @@ impl Payloads {
         folder: &Path,
         text: Option<&Path>,
         store: &Arc<dyn Store>,
+        device: Option<Arc<dyn Device>>,
     ) -> Result<Self, ExecuteError> {
-        let setup = Setup { world, folder, text, store };
+        let setup = Setup { world, folder, text, store, device };
         let mut payloads = Self::default();
         for (index, job) in (0..).zip(&world.jobs) {
             if let Some(executed) = &job.executed {
@@ -161,14 +164,6 @@ impl Payloads {
             }
         }
         Ok(payloads)
-    }
-
-    /// The same payloads, networks trained by `device`.
-    #[must_use]
-    pub fn on(mut self, device: &Arc<dyn Device>) -> Self {
-        let moved = |(index, payload): (u32, TrainingPayload)| (index, payload.on(Arc::clone(device)));
-        self.executed = self.executed.into_iter().map(moved).collect();
-        self
     }
 
     /// Whether any job is executed.
@@ -206,8 +201,8 @@ impl Setup<'_> {
             }
         };
         let trainer = Trainer::new(config, settings(self.world, job, executed), corpus).map_err(failed)?;
-        let payload = TrainingPayload::new(trainer, proxy(job, executed), Arc::clone(self.store), build())
-            .defended(executed.defences);
+        let manner = Manner { defences: executed.defences, device: self.device.clone() };
+        let payload = TrainingPayload::new(trainer, proxy(job, executed), manner, Arc::clone(self.store), build());
         match tuning {
             Some(tuning) => payload.fine_tuning(tuning).map_err(failed),
             None => Ok(payload),

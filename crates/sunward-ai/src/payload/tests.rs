@@ -25,11 +25,19 @@ fn payload() -> TrainingPayload {
 }
 
 fn payload_with(store: Arc<dyn Store>) -> TrainingPayload {
+    payload_under(store, Defences::default())
+}
+
+fn under(defences: Defences) -> Manner {
+    Manner { defences, device: None }
+}
+
+fn payload_under(store: Arc<dyn Store>, defences: Defences) -> TrainingPayload {
     let corpus = Arc::new(Corpus::generated(4000, 7));
     let vocabulary = corpus.vocabulary().size();
     let config = GptConfig { layers: 1, heads: 2, width: 16, context: 8, vocabulary };
     let settings = TrainConfig { batch: 2, iterations: PROXY.iterations, warmup: 2, seed: 7, ..TrainConfig::default() };
-    TrainingPayload::new(Trainer::new(config, settings, corpus).unwrap(), PROXY, store, 1)
+    TrainingPayload::new(Trainer::new(config, settings, corpus).unwrap(), PROXY, under(defences), store, 1)
 }
 
 #[test]
@@ -38,7 +46,7 @@ fn samples_of_a_text_without_lines_begin_as_it_does() {
     let config = GptConfig { layers: 1, heads: 2, width: 16, context: 8, vocabulary: 2 };
     let settings = TrainConfig { batch: 2, iterations: PROXY.iterations, warmup: 2, ..TrainConfig::default() };
     let trainer = Trainer::new(config, settings, corpus).unwrap();
-    let mut payload = TrainingPayload::new(trainer, PROXY, Arc::new(Forgetful), 1);
+    let mut payload = TrainingPayload::new(trainer, PROXY, Manner::default(), Arc::new(Forgetful), 1);
     let text = payload.look(1).1;
     let sample = text.rsplit_once(": ").unwrap().1;
     assert!(sample.len() == PROXY.sample_tokens && sample.chars().all(|c| "ha".contains(c)), "{text}");
@@ -54,7 +62,8 @@ fn tuning(store: Arc<dyn Store>, adapters: Option<AdapterConfig>) -> (TrainingPa
     let settings = TrainConfig { seed: 8, batch: 8, learning_rate: 1e-2, ..*base.setup().settings() };
     let trainer = Trainer::new(*base.setup().config(), settings, corpus).unwrap();
     let from = Origin::Job { name: "base".to_owned(), handover };
-    let tuned = TrainingPayload::new(trainer, PROXY, store, 1).fine_tuning(FineTuning { from, adapters });
+    let tuned =
+        TrainingPayload::new(trainer, PROXY, Manner::default(), store, 1).fine_tuning(FineTuning { from, adapters });
     (base, tuned.unwrap())
 }
 
@@ -272,7 +281,7 @@ fn struck(payload: &mut TrainingPayload, cuts: u64) -> Vec<Progress> {
 fn a_defended_run_pays_for_what_alarms_and_ends_as_if_nothing_had_struck() {
     let mut clean = payload();
     let expected = losses(&mut clean, STEP * 20.0, 1);
-    let mut payload = payload().defended(DEFENCES);
+    let mut payload = payload_under(Arc::new(Forgetful), DEFENCES);
     let progress = struck(&mut payload, 1);
     let incidents: Vec<&Incident> = progress.iter().flat_map(|progress| &progress.incidents).collect();
     assert!(incidents.len() > 3, "{incidents:?}");
@@ -294,7 +303,7 @@ fn a_defended_run_pays_for_what_alarms_and_ends_as_if_nothing_had_struck() {
 #[test]
 fn the_way_the_work_is_cut_changes_no_incident() {
     let told = |cuts| -> (Vec<Incident>, Vec<Loss>) {
-        let all = struck(&mut payload().defended(DEFENCES), cuts);
+        let all = struck(&mut payload_under(Arc::new(Forgetful), DEFENCES), cuts);
         let incidents = all.iter().flat_map(|progress| progress.incidents.clone()).collect();
         (incidents, all.into_iter().flat_map(|progress| progress.losses).collect())
     };
@@ -303,31 +312,31 @@ fn the_way_the_work_is_cut_changes_no_incident() {
 
 #[test]
 fn a_defended_run_is_remembered_and_resumed_to_the_same_answers() {
-    let mut whole = payload().defended(DEFENCES);
+    let mut whole = payload_under(Arc::new(Forgetful), DEFENCES);
     let expected = struck(&mut whole, 1);
     let shelf = Arc::new(Shelf::default());
-    assert!(struck(&mut payload_with(shelf.clone()).defended(DEFENCES), 1) == expected);
+    assert!(struck(&mut payload_under(shelf.clone(), DEFENCES), 1) == expected);
     // Repeated from memory, its states lost; then with the state kept at step 10 and no later step remembered.
     let kept: BTreeMap<String, Vec<u8>> = shelf.0.lock().unwrap().clone();
     for lost in [".state", ".steps.json", ""] {
         *shelf.0.lock().unwrap() = kept.clone();
         shelf.0.lock().unwrap().retain(|name, _| lost.is_empty() || !name.ends_with(lost));
-        let mut again = payload_with(shelf.clone()).defended(DEFENCES);
+        let mut again = payload_under(shelf.clone(), DEFENCES);
         assert!(struck(&mut again, 1) == expected, "without {lost:?}");
         assert!(weights(&mut again) == weights(&mut whole), "without {lost:?}");
     }
     // Other defences have other steps.
     let finite = GuardConfig { finite: true, ..GuardConfig::default() };
     let other = Defences { guards: finite, rollback: Some(4) };
-    let fresh = struck(&mut payload().defended(other), 1);
+    let fresh = struck(&mut payload_under(Arc::new(Forgetful), other), 1);
     *shelf.0.lock().unwrap() = kept;
-    assert!(struck(&mut payload_with(shelf).defended(other), 1) == fresh);
+    assert!(struck(&mut payload_under(shelf, other), 1) == fresh);
     assert!(fresh != expected);
 }
 
 #[test]
 fn going_back_behind_a_roll_back_repeats_it() {
-    let mut payload = payload().defended(DEFENCES);
+    let mut payload = payload_under(Arc::new(Forgetful), DEFENCES);
     payload.advance(STEP * 6.5, &[]).unwrap();
     let saved = payload.checkpoint();
     let go_on = |payload: &mut TrainingPayload| {
@@ -360,7 +369,7 @@ fn training_that_fails_by_itself_is_told() {
     };
     let trainer = Trainer::new(config, settings, corpus).unwrap();
     let finite = Defences { guards: GuardConfig { finite: true, ..GuardConfig::default() }, rollback: Some(4) };
-    let mut payload = TrainingPayload::new(trainer, PROXY, Arc::new(Forgetful), 1).defended(finite);
+    let mut payload = TrainingPayload::new(trainer, PROXY, under(finite), Arc::new(Forgetful), 1);
     let told = payload.advance(STEP * 100.0, &[]).unwrap_err().to_string();
     assert!(told.contains("came again each time the run began anew") && told.contains("gradient norm NaN"), "{told}");
 }

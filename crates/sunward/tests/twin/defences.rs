@@ -40,7 +40,7 @@ fn under(text: &str, defences: &str) -> String {
 
 fn trained(text: &str, store: Arc<dyn Store>, control: &mut dyn FnMut(f64) -> Control) -> Option<Outcome> {
     let world = world(text);
-    let payloads = Payloads::of_world(&world, &testdata(""), None, &store).unwrap();
+    let payloads = Payloads::of_world(&world, &testdata(""), None, &store, None).unwrap();
     sunward::fly_executed(&world, &payloads, &mut |status| control(status.progress)).ok()
 }
 
@@ -52,6 +52,20 @@ fn final_loss(outcome: &Outcome) -> f64 {
     let last = job(outcome, "train").validation.last().expect("it was evaluated");
     assert_eq!(last.1, 500, "all steps are done");
     last.2
+}
+
+/// What an undefended run left is no start for a defended one, and whoever resumes is told so by the count.
+#[test]
+fn a_run_asks_only_for_what_was_remembered_under_its_own_defences() {
+    let (folder, text) = (fresh_folder("defences_asked"), mission(1, 0, 56));
+    let found = |text: &str| {
+        let store = Arc::new(FolderStore::new(folder.join("kept")));
+        let flown = trained(text, Arc::clone(&store) as Arc<dyn Store>, &mut |_| Control::Continue);
+        assert_eq!(job(&flown.unwrap(), "train").validation.last().expect("it was evaluated").1, 56);
+        store.loaded()
+    };
+    let plain = undefended(&text);
+    assert_eq!([&plain, &text, &text, &plain].map(|text| found(text)), [0, 0, 2, 2]);
 }
 
 /// A final validation loss worse by more is harm, as in the campaigns (nat).

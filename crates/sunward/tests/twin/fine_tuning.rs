@@ -44,7 +44,7 @@ fn fine_tune() -> String {
 }
 
 fn payloads(world: &World, store: Arc<dyn Store>) -> Payloads {
-    Payloads::of_world(world, &testdata(""), None, &store).unwrap()
+    Payloads::of_world(world, &testdata(""), None, &store, None).unwrap()
 }
 
 fn fly(world: &World, payloads: &Payloads) -> Outcome {
@@ -224,7 +224,7 @@ fn another_job_in_the_mission_changes_no_training() {
 fn refused(executed: &str) -> String {
     let text = with(&small(), SMALL, executed);
     let forgetful: Arc<dyn Store> = Arc::new(Forgetful);
-    let error = match Payloads::of_world(&world(&text), &testdata(""), None, &forgetful) {
+    let error = match Payloads::of_world(&world(&text), &testdata(""), None, &forgetful, None) {
         Err(error) => error,
         Ok(_) => panic!("{executed} is not refused"),
     };

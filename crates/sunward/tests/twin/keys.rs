@@ -228,7 +228,8 @@ fn the_mission_states_every_key() {
 fn result(text: &str) -> Result<Vec<(String, Vec<u8>)>, String> {
     let world = sunward::read(text, FILE).map_err(|faults| faults.to_text())?;
     let forgetful: Arc<dyn Store> = Arc::new(Forgetful);
-    let payloads = Payloads::of_world(&world, &testdata(""), None, &forgetful).map_err(|error| error.to_string())?;
+    let payloads =
+        Payloads::of_world(&world, &testdata(""), None, &forgetful, None).map_err(|error| error.to_string())?;
     let outcome = sunward::fly_executed(&world, &payloads, &mut |_| Control::Continue);
     outcome.map(|outcome| happened(&outcome)).map_err(|error| error.to_string())
 }

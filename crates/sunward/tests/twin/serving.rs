@@ -22,7 +22,7 @@ fn answered(text: &str) -> Outcome {
 
 fn answered_in(world: &World) -> Outcome {
     let forgetful: Arc<dyn Store> = Arc::new(Forgetful);
-    let payloads = Payloads::of_world(world, &testdata(""), None, &forgetful).unwrap();
+    let payloads = Payloads::of_world(world, &testdata(""), None, &forgetful, None).unwrap();
     sunward::fly_executed(world, &payloads, &mut |_| Control::Continue).unwrap()
 }
 
